@@ -1,0 +1,67 @@
+"""What every verb needs: the checkout, the environment, the `-o` options, and from them configuration and launcher."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from slipway.configuration import Sources, read_sources
+from slipway.errors import ConfigError, UsageError
+from slipway.hardware import read_hardware
+from slipway.paths import Paths, build_paths
+
+if TYPE_CHECKING:
+    from slipway.launchers.base import Reporter
+    from slipway.launchers.local import LocalLauncher
+
+ROOT = Path(__file__).resolve().parents[2]
+
+override_option = click.option(
+    "-o", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting, a sampling default or an engine --flag."
+)
+
+
+def with_overrides(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a verb the `-o` option."""
+    return override_option(function)
+
+
+@dataclass(frozen=True)
+class App:
+    """One call of the command line."""
+
+    root: Path
+    environ: Mapping[str, str]
+    sources: Sources
+
+    def paths(self) -> Paths:
+        return build_paths(self.root, self.environ, self.sources.globals.text("STACK_NAME"))
+
+    def launcher(self, reporter: Reporter | None = None) -> LocalLauncher:
+        """The launcher that RUNTIME names."""
+        from slipway.launchers.base import SilentReporter
+        from slipway.launchers.local import LocalLauncher
+        from slipway.process import SystemRunner
+
+        settings = self.sources.globals
+        if settings.text("RUNTIME") == "docker":
+            raise UsageError(
+                "RUNTIME=docker cannot be launched by runMe.sh yet",
+                hint="`MODEL=name docker compose up -d` runs docker-compose.yml; or leave RUNTIME out to run on this machine",
+            )
+        hardware = read_hardware(settings.text("ENGINE_DEVICE"))
+        return LocalLauncher(self.paths(), self.environ, hardware, SystemRunner(), reporter or SilentReporter())
+
+
+def make_app(overrides: Sequence[str] = (), model: str = "") -> App:
+    """Read every source of configuration. Raises ConfigError where a file that all verbs need is wrong."""
+    pairs = [*overrides, *([f"MODEL={model}"] if model else [])]
+    sources = read_sources(ROOT, os.environ, pairs)
+    if sources.globals.problems:
+        raise ConfigError(sources.globals.problems)
+    return App(ROOT, os.environ, sources)

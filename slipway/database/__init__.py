@@ -1,0 +1,1 @@
+"""The database: LiteLLM's schema in PostgreSQL."""

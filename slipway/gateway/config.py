@@ -1,0 +1,39 @@
+"""Plan → what the gateway's template needs, the gateway's command and its environment. Pure."""
+
+from __future__ import annotations
+
+from slipway.plan import GatewayPlan, Plan
+
+# The part of the gateway's environment that is the same wherever it runs.
+ENVIRONMENT = {
+    # Slipway applies the migrations itself, so that a start is never a half-migrated schema
+    "DISABLE_SCHEMA_UPDATE": "true",
+    # no price list from the internet at every start
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    "LITELLM_WORKER_STARTUP_HOOKS": "slipway.gateway.outage:install",
+    "LITELLM_MODE": "PRODUCTION",
+    "LITELLM_LOG": "WARNING",
+}
+
+SECRETS = ("LITELLM_MASTER_KEY", "VLLM_API_KEY", "DATABASE_URL")
+
+
+def template_values(plan: Plan) -> dict[str, object]:
+    """The names that litellm_config.template.yaml may use."""
+    return {
+        "plan": plan,
+        "routes": [
+            {
+                "name": route.name,
+                "model": f"hosted_vllm/{route.served_name}",
+                "api_base": route.api_base,
+                "defaults": dict(route.defaults),
+            }
+            for route in plan.gateway.routes
+        ],
+    }
+
+
+def build_argv(executable: str, gateway: GatewayPlan, config: str) -> tuple[str, ...]:
+    """The proxy's command; `config` is the path of the rendered config.yaml."""
+    return (executable, "--config", config, "--host", gateway.host, "--port", str(gateway.port))

@@ -1,0 +1,1 @@
+"""Where a plan runs: one module per launcher."""

@@ -1,0 +1,87 @@
+"""What every launcher can do, and how it tells what it is doing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from slipway.configuration import Configuration
+from slipway.secrets import Secret
+
+
+class Phase(Protocol):
+    def update(self, text: str = "", done: int = 0, total: int = 0) -> None:
+        """Say what goes on inside this phase; `total` above 0 makes it a progress bar."""
+
+
+class Reporter(Protocol):
+    def phase(self, name: str) -> AbstractContextManager[Phase]:
+        """Open a phase; leaving it ends it, leaving it by an exception marks it failed."""
+
+
+class SilentReporter:
+    """Says nothing; for tests and for calls that have nothing to show."""
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[Phase]:
+        yield self
+
+    def update(self, text: str = "", done: int = 0, total: int = 0) -> None:
+        pass
+
+
+@dataclass(frozen=True)
+class PartStatus:
+    """One part of a running stack. `state` is stopped, starting, ready or failed; times in seconds, memory in bytes."""
+
+    part: str
+    state: str
+    pid: int = 0
+    address: str = ""
+    uptime: float = 0.0
+    memory: int = 0
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class StackStatus:
+    """The whole stack; `model` is empty when nothing runs."""
+
+    model: str
+    runtime: str
+    parts: tuple[PartStatus, ...]
+
+    @property
+    def state(self) -> str:
+        states = {part.state for part in self.parts}
+        if not self.model or states <= {"stopped"}:
+            return "stopped"
+        if states == {"ready"}:
+            return "ready"
+        return "failed" if "failed" in states or "stopped" in states else "starting"
+
+
+@dataclass(frozen=True)
+class Access:
+    """How a client on this machine reaches the stack."""
+
+    url: str
+    key: Secret
+    model: str
+    changed: bool = True  # False: the stack ran already, just like this
+
+
+class Launcher(Protocol):
+    def up(self, configuration: Configuration) -> Access:
+        """Make the stack run this model and wait until it answers. Raises LaunchError, SetupError, StackError."""
+
+    def down(self, *, volumes: bool = False) -> bool:
+        """Stop everything; `volumes` deletes the data too. Gives False where nothing ran."""
+
+    def status(self) -> StackStatus:
+        """What runs now."""
+
+    def logs(self, part: str, *, follow: bool) -> Iterator[str]:
+        """The log lines of one part, or of all when `part` is empty. Raises UsageError for an unknown part."""

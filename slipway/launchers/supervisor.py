@@ -1,0 +1,88 @@
+"""supervisord: started once per stack, then controlled over its unix socket."""
+
+from __future__ import annotations
+
+import http.client
+import time
+import xmlrpc.client
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from supervisor.xmlrpc import SupervisorTransport
+
+from slipway.errors import StackError
+
+_DEAD = ("EXITED", "FATAL", "BACKOFF", "UNKNOWN")
+
+
+@dataclass(frozen=True)
+class Program:
+    """What supervisord says about one part; `started` is seconds since the epoch."""
+
+    name: str
+    state: str
+    pid: int
+    started: float
+    description: str
+
+    @property
+    def dead(self) -> bool:
+        return self.state in _DEAD
+
+    @property
+    def running(self) -> bool:
+        return self.state in ("STARTING", "RUNNING")
+
+
+class Supervisor:
+    """A client of one supervisord. Every call raises StackError when it does not answer."""
+
+    def __init__(self, socket: Path) -> None:
+        self._socket = socket
+
+    def _call(self, method: str, *arguments: object) -> Any:
+        proxy = xmlrpc.client.ServerProxy(
+            "http://127.0.0.1", transport=SupervisorTransport(None, None, serverurl=f"unix://{self._socket}")
+        )
+        try:
+            return getattr(proxy.supervisor, method)(*arguments)
+        except xmlrpc.client.Fault as fault:
+            raise StackError(f"supervisord refused {method}: {fault.faultString}") from fault
+        except (OSError, http.client.HTTPException) as error:
+            raise StackError("supervisord does not answer", hint="./runMe.sh down, then launch again") from error
+
+    def alive(self) -> bool:
+        try:
+            self._call("getState")
+        except StackError:
+            return False
+        return True
+
+    def programs(self) -> dict[str, Program]:
+        return {
+            info["name"]: Program(info["name"], info["statename"], info["pid"], float(info["start"]), info["description"])
+            for info in self._call("getAllProcessInfo")
+        }
+
+    def start(self, name: str) -> None:
+        """Start a part without waiting for it; one that runs already is left alone."""
+        if not self.programs()[name].running:
+            self._call("startProcess", name, False)
+
+    def stop(self, name: str) -> None:
+        """Stop a part and wait until it is gone."""
+        program = self.programs()[name]
+        if program.running or program.state in ("BACKOFF", "STOPPING"):
+            try:
+                self._call("stopProcess", name, True)
+            except StackError as error:
+                if "NOT_RUNNING" not in error.message:
+                    raise
+
+    def shutdown(self, wait: Callable[[float], None] = time.sleep) -> None:
+        """Stop all parts and supervisord itself; returns when its socket is gone."""
+        self._call("shutdown")
+        while self.alive():
+            wait(0.05)

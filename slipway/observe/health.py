@@ -1,0 +1,69 @@
+"""Asks the parts over HTTP whether they are ready."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import Any
+
+from slipway.secrets import Secret
+
+# loopback never goes through a proxy that the user's environment names
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Status 0 means that nothing answered; `text` is then the reason."""
+
+    status: int
+    text: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+    def json(self) -> Any:
+        try:
+            return json.loads(self.text)
+        except ValueError:
+            return None
+
+
+def get(url: str, *, key: Secret | None = None, body: object = None, timeout: float = 2.0) -> Answer:
+    """GET, or POST of `body` as JSON; never raises."""
+    headers = {"Content-Type": "application/json"}
+    if key:
+        headers["Authorization"] = f"Bearer {key.reveal()}"
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data=data, headers=headers)
+    try:
+        with _opener.open(request, timeout=timeout) as response:
+            return Answer(response.status, response.read().decode(errors="replace"))
+    except urllib.error.HTTPError as error:
+        return Answer(error.code, error.read().decode(errors="replace"))
+    except (OSError, ValueError) as error:
+        return Answer(0, str(error))
+
+
+def engine_ready(base_url: str) -> bool:
+    """vLLM opens its port before it can answer; /health says 200 only when it can."""
+    return get(f"{base_url}/health").ok
+
+
+def gateway_ready(url: str) -> bool:
+    """LiteLLM is up and has its database."""
+    answer = get(f"{url}/health/readiness")
+    body = answer.json()
+    return answer.ok and isinstance(body, dict) and body.get("db") == "connected"
+
+
+def first_answer(url: str, key: Secret, model: str) -> Answer:
+    """One token through gateway and engine; `user` keeps it out of the usage report."""
+    body = {"model": model, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1, "user": LAUNCH_USER}
+    return get(f"{url}/v1/chat/completions", key=key, body=body, timeout=300)
+
+
+LAUNCH_USER = "slipway-launch"

@@ -1,0 +1,60 @@
+"""Where a stack keeps its things on this machine."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from slipway.errors import ConfigError, Problem
+
+
+@dataclass(frozen=True)
+class Paths:
+    """`home` outlives a stack, `run` is on a tmpfs and goes with it."""
+
+    root: Path
+    home: Path
+    run: Path
+    stack: str
+
+    @property
+    def environments(self) -> Path:
+        return self.home / "envs"
+
+    @property
+    def data(self) -> Path:
+        return self.home / "data" / self.stack
+
+    @property
+    def logs(self) -> Path:
+        return self.home / "logs" / self.stack
+
+    @property
+    def templates(self) -> Path:
+        return self.root / "templates"
+
+    @property
+    def lock(self) -> Path:
+        return self.home / f"{self.stack}.lock"
+
+    @property
+    def secrets(self) -> Path:
+        return self.run / "secrets"
+
+    @property
+    def sockets(self) -> Path:
+        return self.run / "db"
+
+
+def build_paths(root: Path, environ: Mapping[str, str], stack: str) -> Paths:
+    """`SLIPWAY_HOME` moves .slipway elsewhere; the run folder's name is short because unix socket paths must be."""
+    if not stack.replace("-", "").replace("_", "").isalnum():
+        raise ConfigError([Problem("STACK_NAME", 0, f"{stack!r} cannot be a stack's name", "letters, digits, '-' and '_'")])
+    home = Path(environ.get("SLIPWAY_HOME") or root / ".slipway").absolute()
+    digest = hashlib.sha256(f"{home}\0{stack}\0{os.getuid()}".encode()).hexdigest()[:10]
+    memory = Path("/dev/shm")
+    base = memory if memory.is_dir() and os.access(memory, os.W_OK) else home / "run"
+    return Paths(root, home, base / f"slipway-{digest}", stack)

@@ -1,0 +1,142 @@
+"""Recipe + settings + hardware → everything that will run, as pure data that a test can compare."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from slipway.configuration import Configuration
+from slipway.errors import ConfigError, Problem
+from slipway.hardware import Hardware
+from slipway.recipe import AGENT_ROUTE, Recipe
+from slipway.resolve import Settings
+from slipway.secrets import DEFAULT_MASTER_KEY, Secret
+from slipway.settings import BY_RECIPE_KEY, Typed
+
+_LOOPBACK = ("127.", "localhost", "::1")
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where the parts find things and each other: paths and addresses as the processes or containers see them."""
+
+    root: str
+    generated: str
+    secrets: str
+    vllm: str = "vllm"
+    engine_bind: str = "127.0.0.1"
+    engine_host: str = "127.0.0.1"
+    engine_scratch: str = ""  # a folder for the engine's sockets; empty: its own default
+    pid_files: str = ""  # a folder where each part notes its process id; empty: no notes
+
+
+@dataclass(frozen=True)
+class EngineRequest:
+    """What an engine module needs to know to plan one replica."""
+
+    recipe: Recipe
+    settings: Settings
+    hardware: Hardware
+    site: Site
+
+
+@dataclass(frozen=True)
+class EnginePlan:
+    """One engine process: `argv` starts with its executable, `env` holds no secret."""
+
+    name: str
+    kind: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    secrets: tuple[str, ...]
+    base_url: str
+    served_names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Route:
+    """One LiteLLM model_list entry; `defaults` are what the gateway applies when a client does not say."""
+
+    name: str
+    served_name: str
+    engine: str
+    api_base: str
+    defaults: Mapping[str, Typed]
+
+
+@dataclass(frozen=True)
+class GatewayPlan:
+    host: str
+    port: int
+    max_parallel_requests: int
+    request_timeout: int  # seconds
+    routes: tuple[Route, ...]
+
+    @property
+    def url(self) -> str:
+        """The address a client on this machine uses."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that will run for one model."""
+
+    model: str
+    recipe_path: str
+    description: str
+    device: str
+    engines: tuple[EnginePlan, ...]
+    gateway: GatewayPlan
+    images: Mapping[str, str] = field(default_factory=dict)
+
+
+def build_gateway(recipe: Recipe, settings: Settings, engines: tuple[EnginePlan, ...]) -> GatewayPlan:
+    """Routes for the recipe's name, its aliases and vllm_agent, each with the sampling defaults."""
+    defaults = {key: settings.value(item.name) for key, item in BY_RECIPE_KEY.items() if settings.value(item.name) is not None}
+    routes = tuple(
+        Route(name, name, engine.name, f"{engine.base_url}/v1", defaults) for name in recipe.route_names for engine in engines
+    )
+    return GatewayPlan(
+        host=settings.text("GATEWAY_HOST"),
+        port=settings.integer("GATEWAY_PORT"),
+        max_parallel_requests=settings.integer("MAX_PARALLEL_REQUESTS"),
+        request_timeout=settings.integer("REQUEST_TIMEOUT"),
+        routes=routes,
+    )
+
+
+def assemble_plan(configuration: Configuration, hardware: Hardware, engines: tuple[EnginePlan, ...]) -> Plan:
+    """Put engines and gateway together. Raises ConfigError where two parts would want the same port."""
+    recipe, settings = configuration.recipe, configuration.settings
+    gateway = build_gateway(recipe, settings, engines)
+    if gateway.port == settings.integer("ENGINE_PORT"):
+        source = settings.source("GATEWAY_PORT")
+        raise ConfigError([Problem(source.label, source.line, f"gateway and engine cannot both use port {gateway.port}")])
+    return Plan(
+        model=recipe.name,
+        recipe_path=recipe.path,
+        description=recipe.description,
+        device=hardware.device,
+        engines=engines,
+        gateway=gateway,
+        images={name: settings.text(name) for name in ("ENGINE_IMAGE", "GATEWAY_IMAGE", "DATABASE_IMAGE")},
+    )
+
+
+def check_exposure(settings: Settings, secrets: Mapping[str, Secret]) -> None:
+    """Refuse an address beyond loopback together with the well-known default key. Raises ConfigError."""
+    host = settings.text("GATEWAY_HOST")
+    key = secrets.get("LITELLM_MASTER_KEY", Secret(DEFAULT_MASTER_KEY))
+    if host.startswith(_LOOPBACK) or key.reveal() != DEFAULT_MASTER_KEY:
+        return
+    source = settings.source("GATEWAY_HOST")
+    raise ConfigError([
+        Problem(source.label, source.line, f"GATEWAY_HOST={host} opens the gateway to others, and its key is {DEFAULT_MASTER_KEY}",
+                "put a key of your own that starts with sk- into secrets/LITELLM_MASTER_KEY"),
+    ])  # fmt: skip
+
+
+__all__ = ["AGENT_ROUTE", "EnginePlan", "EngineRequest", "GatewayPlan", "Plan", "Route", "Site",
+           "assemble_plan", "build_gateway", "check_exposure"]  # fmt: skip

@@ -1,0 +1,103 @@
+"""Runs commands: the only place that starts a process."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from slipway.errors import SlipwayError
+
+_TAIL_LINES = 15
+
+
+class ProcessError(SlipwayError):
+    """A command failed; `tail` holds its last lines."""
+
+    def __init__(self, argv: Sequence[str], status: int, tail: Sequence[str]) -> None:
+        self.tail = tuple(tail)
+        how = f"was ended by signal {signal.Signals(-status).name}" if status < 0 else f"failed with status {status}"
+        lines = "\n".join(f"  | {line}" for line in self.tail)
+        super().__init__(f"{shlex.join(argv)} {how}" + (f"\n{lines}" if lines else ""))
+
+
+@dataclass(frozen=True)
+class Command:
+    """What to run: an argv, never a shell string. `env` None inherits Slipway's own."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str] | None = None
+    cwd: Path | None = None
+
+    def __str__(self) -> str:
+        return shlex.join(self.argv)
+
+
+class Runner(Protocol):
+    def run(self, command: Command, on_line: Callable[[str], None] = ...) -> list[str]:
+        """Run to the end and give its last lines; `on_line` sees each line as it comes. Raises ProcessError."""
+
+
+    def stop(self) -> None:
+        """End every command that runs in another thread; their run() raises ProcessError."""
+
+
+class SystemRunner:
+    """Runs for real; a command is ended with its whole process group when the caller is interrupted."""
+
+    def __init__(self) -> None:
+        self._running: set[subprocess.Popen[str]] = set()
+
+    def stop(self) -> None:
+        for process in list(self._running):
+            _end_group(process)
+
+    def run(self, command: Command, on_line: Callable[[str], None] = lambda line: None) -> list[str]:
+        tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        try:
+            process = subprocess.Popen(
+                command.argv,
+                env=None if command.env is None else dict(command.env),
+                cwd=command.cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                process_group=0,
+            )
+        except OSError as error:
+            raise ProcessError(command.argv, 127, [str(error)]) from error
+        self._running.add(process)
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                tail.append(line.rstrip())
+                on_line(line.rstrip())
+            status = process.wait()
+        except BaseException:
+            _end_group(process)
+            raise
+        finally:
+            self._running.discard(process)
+        if status:
+            raise ProcessError(command.argv, status, tail)
+        return list(tail)
+
+
+def _end_group(process: subprocess.Popen[str]) -> None:
+    try:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=5)
+    except (ProcessLookupError, subprocess.TimeoutExpired):
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    process.wait()
