@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import re
-import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-# Short spellings of vLLM's flags, so that `-tp 2 --tensor-parallel-size 4` is seen as the same flag twice.
-SHORT_FLAGS = {
-    "-tp": "--tensor-parallel-size",
-    "-pp": "--pipeline-parallel-size",
-    "-dp": "--data-parallel-size",
-    "-q": "--quantization",
-    "-cc": "--compilation-config",
-}
+from slipway.flags import base_name, canonical_name
 
 # vLLM collects these when they are given several times.
 REPEATABLE = frozenset({"--middleware"})
 
-_SHELL_TOKENS = frozenset({"|", "||", "&&", "&", ";", ">", ">>", "<", "2>&1"})
 _NUMBER = re.compile(r"-\.?\d")
+
+# The parts of shell-like text. A newline is white space, with a backslash in front of it or without.
+_PART = re.compile(
+    r"""
+    (?P<space> \s+ | \\[ \t]*\n )
+    | ' (?P<single> [^']* ) '
+    | " (?P<double> (?: [^"\\] | \\. )* ) "
+    | \\ (?P<escaped> . )
+    | (?P<bare> [^\s'"\\]+ )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_SHELL_CHARACTERS = re.compile(r"[|&;<>()`]")
+_EXPANDED = re.compile(r"`|\$[A-Za-z_({]")
 
 
 class CommandError(ValueError):
@@ -58,96 +64,96 @@ class Command:
 
 
 @dataclass(frozen=True)
-class _Token:
+class _Word:
+    """One word of the text. `bare` is what stood outside quotes, `open` what a shell would look into for variables."""
+
     text: str
     line: int
+    bare: str
+    open: str
 
 
 def parse_command(text: str, first_line: int = 1) -> Command:
     """Parse `text`, whose first line is line `first_line` of its file. Raises CommandError."""
-    tokens = _tokens(text, first_line)
-    words = [token.text for token in tokens]
-    if words[:2] != ["vllm", "serve"]:
-        raise CommandError(first_line, "the command is not one `vllm serve MODEL`", _start_hint(words))
-    _refuse_shell(tokens)
-    if len(tokens) < 3 or tokens[2].text.startswith("-"):
-        raise CommandError(first_line, "no model after `vllm serve`", "write the model right after it: vllm serve ORG/NAME --flags")
-    return Command(tokens[2].text, _flags(tokens[3:]), tokens[0].line)
+    words = list(_words(text, first_line))
+    start = words[0].line if words else first_line
+    if [word.text for word in words[:2]] != ["vllm", "serve"]:
+        raise CommandError(start, "the command is not one `vllm serve MODEL`", _start_hint(words))
+    _refuse_shell(words)
+    if len(words) < 3 or words[2].text.startswith("-"):
+        raise CommandError(start, "no model after `vllm serve`", "write the model right after it: vllm serve ORG/NAME --flags")
+    return Command(words[2].text, _flags(words[3:]), start)
 
 
-def _start_hint(words: list[str]) -> str:
-    if words and "=" in words[0]:
+def _start_hint(words: list[_Word]) -> str:
+    if words and "=" in words[0].text:
         return "variables belong in the env: section"
     return "it must start with `vllm serve`"
 
 
-def _tokens(text: str, first_line: int) -> list[_Token]:
-    # "\<newline>" becomes " <newline>": the newline is white space all the same and the line count stays true
-    lexer = shlex.shlex(re.sub(r"\\[ \t]*\n", " \n", text), posix=True, punctuation_chars=False)
-    lexer.whitespace_split = True
-    lexer.commenters = "#"
-    tokens: list[_Token] = []
-    while True:
-        start = lexer.lineno
-        try:
-            word = lexer.get_token()
-        except ValueError as error:
-            reason = "an unbalanced quote" if "quotation" in str(error) else "a backslash with nothing after it"
-            raise CommandError(first_line + _quote_line(text, start), f"{reason} in the command") from None
-        if word is None:
-            return tokens
-        # the lexer has already consumed a newline that ended the word, or those inside its quotes
-        ended = lexer.lineno - (1 if _ended_by_newline(lexer) else 0)
-        tokens.append(_Token(word, first_line + ended - word.count("\n") - 1))
+def _words(text: str, first_line: int) -> Iterator[_Word]:
+    """Split `text` as a shell would; `#` begins a comment only where a word could begin."""
+    position, line = 0, first_line
+    parts: list[re.Match[str]] = []
+    while position < len(text):
+        if not parts and text[position] == "#":
+            end = text.find("\n", position)
+            position = len(text) if end < 0 else end
+            continue
+        part = _PART.match(text, position)
+        if part is None:
+            what = "a backslash with nothing after it" if text[position] == "\\" else "an unbalanced quote"
+            raise CommandError(first_line + text.count("\n", 0, position), f"{what} in the command")
+        if part.lastgroup != "space":
+            line = line if parts else first_line + text.count("\n", 0, position)
+            parts.append(part)
+        elif parts:
+            yield _word(parts, line)
+            parts = []
+        position = part.end()
+    if parts:
+        yield _word(parts, line)
 
 
-def _ended_by_newline(lexer: shlex.shlex) -> bool:
-    position = lexer.instream.tell()
-    if position == 0:
-        return False
-    lexer.instream.seek(position - 1)
-    return lexer.instream.read(1) == "\n"
+def _word(parts: list[re.Match[str]], line: int) -> _Word:
+    text = bare = visible = ""
+    for part in parts:
+        value = part[part.lastgroup or 0]
+        if part.lastgroup == "double":
+            # all that a backslash can escape between double quotes
+            text += re.sub(r'\\(["\\$`])', r"\1", value)
+            visible += re.sub(r"\\.", "", value)
+            continue
+        text += value
+        if part.lastgroup == "bare":
+            bare += value
+            visible += value
+    return _Word(text, line, bare, visible)
 
 
-def _quote_line(text: str, searched_from: int) -> int:
-    """Offset of the first line at or after `searched_from` with an odd number of one kind of quote."""
-    lines = text.splitlines()
-    for number in range(max(searched_from - 1, 0), len(lines)):
-        if lines[number].count("'") % 2 or lines[number].count('"') % 2:
-            return number
-    return max(searched_from - 1, 0)
+def _refuse_shell(words: list[_Word]) -> None:
+    for index, word in enumerate(words):
+        if _EXPANDED.search(word.open) or word.bare.startswith("~"):
+            raise CommandError(word.line, f"{word.text!r} is not expanded: no shell runs this command", "write the value itself")
+        if _SHELL_CHARACTERS.search(word.bare):
+            raise CommandError(
+                word.line, f"{word.text!r} needs a shell, and no shell runs this command", "write one `vllm serve`, and quote values"
+            )
+        if index and word.text == "vllm":
+            raise CommandError(word.line, "a second `vllm` in the command", "one model file serves one model with one command")
 
 
-def _refuse_shell(tokens: list[_Token]) -> None:
-    for index, token in enumerate(tokens):
-        if token.text in _SHELL_TOKENS or token.text.endswith(";"):
-            raise CommandError(token.line, f"{token.text!r} needs a shell, and no shell runs this command", "write one `vllm serve`")
-        if "$(" in token.text or re.search(r"\$\{?[A-Za-z_]", token.text) or "`" in token.text:
-            raise CommandError(token.line, f"{token.text!r} is not expanded: no shell runs this command", "write the value itself")
-        if index and token.text == "vllm":
-            raise CommandError(token.line, "a second `vllm` in the command", "one model file serves one model with one command")
-
-
-def _flags(tokens: list[_Token]) -> tuple[Flag, ...]:
+def _flags(words: list[_Word]) -> tuple[Flag, ...]:
     flags: list[Flag] = []
-    for token in tokens:
-        if token.text.startswith("-") and not _NUMBER.match(token.text):
-            flags.append(Flag(canonical_name(token.text), (token.text,), token.line))
+    for word in words:
+        if word.text.startswith("-") and not _NUMBER.match(word.text):
+            flags.append(Flag(canonical_name(word.text), (word.text,), word.line))
         elif not flags:
-            raise CommandError(token.line, f"{token.text!r} is a second model", "one `vllm serve` takes one model")
+            raise CommandError(word.line, f"{word.text!r} is a second model", "one `vllm serve` takes one model")
         else:
             last = flags[-1]
-            flags[-1] = Flag(last.name, (*last.tokens, token.text), last.line)
+            flags[-1] = Flag(last.name, (*last.tokens, word.text), last.line)
     return tuple(flags)
-
-
-def canonical_name(token: str) -> str:
-    """The long name of a flag: `--max_model_len=8` and `--max-model-len` are the same, `-tp` is a short form."""
-    name = token.partition("=")[0]
-    if name.startswith("--"):
-        head, dot, tail = name[2:].partition(".")
-        return "--" + head.replace("_", "-") + dot + tail
-    return SHORT_FLAGS.get(name, name)
 
 
 def duplicate_flags(command: Command) -> list[tuple[Flag, Flag]]:
@@ -155,7 +161,7 @@ def duplicate_flags(command: Command) -> list[tuple[Flag, Flag]]:
     seen: dict[str, Flag] = {}
     pairs: list[tuple[Flag, Flag]] = []
     for flag in command.flags:
-        key = "--" + flag.name[5:] if flag.name.startswith("--no-") else flag.name
+        key = base_name(flag.name)
         if key in seen and key not in REPEATABLE:
             pairs.append((seen[key], flag))
         seen.setdefault(key, flag)

@@ -9,6 +9,7 @@ from pathlib import Path
 from slipway.errors import ConfigError, Problem, UsageError
 from slipway.layers import Layer, read_defaults, read_environ, read_overrides, read_vars
 from slipway.recipe import Recipe, model_names, read_recipe
+from slipway.yaml_document import read_text
 from slipway.resolve import Settings, resolve_settings
 
 VARS_FILES = ("vars.env", "vars.local.env")
@@ -36,15 +37,13 @@ class Configuration:
 
 def read_sources(root: Path, environ: Mapping[str, str], overrides: Sequence[str] = ()) -> Sources:
     """Read the defaults, `root`'s vars files, the process environment and the `-o` options."""
-    files = [_read_vars(root / name) for name in VARS_FILES if (root / name).is_file()]
+    files = [_read_vars(root / name, environ) for name in VARS_FILES if (root / name).is_file()]
     return Sources(root / "models", (read_defaults(), *files), (read_environ(environ), read_overrides(overrides)))
 
 
-def _read_vars(path: Path) -> Layer:
-    try:
-        return read_vars(path.name, path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        return Layer(path.name, {}, (Problem(path.name, 0, f"cannot be read: {error}"),))
+def _read_vars(path: Path, environ: Mapping[str, str]) -> Layer:
+    text, problem = read_text(path, path.name)
+    return Layer(path.name, {}, (problem,)) if problem else read_vars(path.name, text, environ)
 
 
 def read_configuration(sources: Sources, name: str = "") -> Configuration:

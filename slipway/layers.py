@@ -1,29 +1,35 @@
 """Reads the sources of configuration, each kept whole as a Layer with the line that every value came from.
 
 Keys of a layer share one name space: settings by their name (`GATEWAY_PORT`), engine environment variables as
-`env.NAME`, engine flags by their long name (`--max-model-len`).
+`env.NAME`, engine flags by their long name (`--max-model-len`), or by their setting's where they have one.
 """
 
 from __future__ import annotations
 
 import difflib
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from dotenv.parser import parse_stream
+from dotenv.parser import Binding, parse_stream
+from dotenv.variables import Variable, parse_variables
 
 from slipway.errors import Problem
+from slipway.flags import canonical_name
 from slipway.secrets import KNOWN as SECRETS
-from slipway.settings import BY_NAME, BY_RECIPE_KEY, DEFINITIONS, is_engine_variable
+from slipway.settings import BY_FLAG, BY_NAME, BY_RECIPE_KEY, DEFINITIONS, is_engine_variable
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True)
 class Value:
-    """What a source says about one key: the raw text or number, and its line (0: the source has no lines)."""
+    """What a source says about one key: the raw text or number, its line (0: the source has no lines), the key as written."""
 
     raw: object
     line: int = 0
+    written: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,34 +46,66 @@ def read_defaults() -> Layer:
     return Layer("built-in default", {item.name: Value(item.default) for item in DEFINITIONS if item.default})
 
 
-def read_vars(label: str, text: str) -> Layer:
-    """A vars.env file; a line that is no assignment, an unknown name and a misplaced secret are problems."""
+def read_vars(label: str, text: str, environ: Mapping[str, str]) -> Layer:
+    """A vars.env file as python-dotenv reads it: `export`, quotes, `# comments`, and the last of two equal names wins.
+
+    `${NAME}` and `${NAME:-default}` stand for an earlier line of the file, else for `environ`, between quotes of either kind
+    too; `$NAME` is plain text. A line that is no assignment, an unknown name, a secret, and a `${NAME}` that is not set are
+    problems.
+    """
     values: dict[str, Value] = {}
     problems: list[Problem] = []
+    known = dict(environ)
     for binding in parse_stream(io.StringIO(text)):
-        # python-dotenv hands blank lines over together with the assignment that follows them
-        original = binding.original.string
-        line = binding.original.line + original[: len(original) - len(original.lstrip())].count("\n")
-        if binding.error or (binding.key is not None and binding.value is None):
-            shown = original.strip().splitlines()[0]
+        if binding.key is None and not binding.error:
+            continue  # blank lines and comments at the end
+        line = _line(binding)
+        if binding.error or binding.key is None or binding.value is None:
+            shown = binding.original.string.strip().splitlines()[0]
             problems.append(Problem(label, line, f"not an assignment: {shown!r}", "write NAME=value, or # in front of a comment"))
-        elif binding.key is not None:
-            key, problem = _key_of(binding.key, label, line)
-            if problem:
-                problems.append(problem)
-            else:
-                values[key] = Value(binding.value, line)
+            continue
+        key, problem = _key_of(binding.key, label, line)
+        expanded, unset = _expand(binding.value, known)
+        if problem or unset:
+            problems.append(problem or Problem(label, line, f"{binding.key}: {unset}"))
+            continue
+        known[binding.key] = expanded
+        values[key] = Value(expanded, line)
     return Layer(label, values, tuple(problems))
+
+
+def _line(binding: Binding) -> int:
+    # python-dotenv hands blank lines over together with the assignment that follows them
+    original = binding.original.string
+    return binding.original.line + original[: len(original) - len(original.lstrip())].count("\n")
+
+
+def _expand(text: str, known: Mapping[str, str]) -> tuple[str, str]:
+    """The value with every `${NAME}` replaced, and what is wrong with it, if anything."""
+    if not text.replace("\n", "").replace("\t", "").isprintable():
+        return "", "the value holds a character that cannot be printed"
+    parts = list(parse_variables(text))
+    for part in parts:
+        if isinstance(part, Variable) and part.name in SECRETS:
+            return "", f"${{{part.name}}} is a secret and does not belong here"
+        if isinstance(part, Variable) and part.name not in known and part.default is None:
+            return "", f"${{{part.name}}} is not set, and has no default (${{{part.name}:-default}})"
+    return "".join(part.resolve(known) for part in parts), ""
 
 
 def _key_of(name: str, label: str, line: int) -> tuple[str, Problem | None]:
     if name in SECRETS:
-        return name, Problem(label, line, f"{name} is a secret and does not belong here", f"put it into secrets/{name}")
+        return name, misplaced_secret(name, label, line)
     if name in BY_NAME:
         return name, None
     if is_engine_variable(name):
         return f"env.{name}", None
     return name, Problem(label, line, f"unknown setting {name}", did_you_mean(name, BY_NAME) or "see docs/configuration.md")
+
+
+def misplaced_secret(name: str, label: str, line: int) -> Problem:
+    """A secret in a place whose content ends up in rendered files."""
+    return Problem(label, line, f"{name} is a secret and does not belong here", f"put it into secrets/{name}")
 
 
 def read_environ(environ: Mapping[str, str]) -> Layer:
@@ -84,26 +122,37 @@ def read_environ(environ: Mapping[str, str]) -> Layer:
 
 
 def read_overrides(pairs: Sequence[str]) -> Layer:
-    """The `-o key=value` options: settings, sampling keys, engine flags (`--max-model-len`) or engine variables."""
+    """The `-o key=value` options: settings, sampling keys, engine variables, or engine flags (`--max-model-len=4096`, `--x`)."""
     values: dict[str, Value] = {}
     problems: list[Problem] = []
     for pair in pairs:
-        key, equals, text = pair.partition("=")
-        if not equals:
+        written, equals, text = pair.partition("=")
+        if not written.strip("-") or not (equals or written.startswith("-")):
             problems.append(Problem("-o", 0, f"{pair!r} is not key=value"))
             continue
-        if key.startswith("-"):
-            values["--" + key.lstrip("-").replace("_", "-")] = Value(text)
-        elif key.lower() in BY_RECIPE_KEY:
-            values[BY_RECIPE_KEY[key.lower()].name] = Value(text)
-        elif key.upper() in BY_NAME:
-            values[key.upper()] = Value(text)
-        elif is_engine_variable(key):
-            values[f"env.{key}"] = Value(text)
+        key, problem = _override_key(written)
+        if problem:
+            problems.append(problem)
         else:
-            hint = did_you_mean(key, [*BY_NAME, *BY_RECIPE_KEY]) or "settings are in docs/configuration.md; flags start with --"
-            problems.append(Problem("-o", 0, f"unknown key {key}", hint))
+            values[key] = Value(text, 0, written)
     return Layer("-o", values, tuple(problems))
+
+
+def _override_key(written: str) -> tuple[str, Problem | None]:
+    variable = written.removeprefix("env.")
+    if variable in SECRETS:
+        return "", misplaced_secret(variable, "-o", 0)
+    if written.startswith("-"):
+        flag = canonical_name(written)
+        return BY_FLAG[flag].name if flag in BY_FLAG else flag, None
+    if written.lower() in BY_RECIPE_KEY:
+        return BY_RECIPE_KEY[written.lower()].name, None
+    if written.upper() in BY_NAME:
+        return written.upper(), None
+    if is_engine_variable(written) or (variable != written and _VARIABLE.fullmatch(variable)):
+        return f"env.{variable}", None
+    hint = did_you_mean(written, [*BY_NAME, *BY_RECIPE_KEY]) or "settings are in docs/configuration.md; flags start with --"
+    return "", Problem("-o", 0, f"unknown key {written}", hint)
 
 
 def did_you_mean(word: str, known: Sequence[str] | Mapping[str, object]) -> str:

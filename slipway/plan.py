@@ -28,6 +28,7 @@ class Site:
     engine_host: str = "127.0.0.1"
     engine_scratch: str = ""  # a folder for the engine's sockets; empty: its own default
     pid_files: str = ""  # a folder where each part notes its process id; empty: no notes
+    python: str = ""  # the interpreter that ends what an earlier self of a part has left, where there are pid files
 
 
 @dataclass(frozen=True)

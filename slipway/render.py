@@ -83,7 +83,7 @@ class StartScript:
 def render_start_script(templates: Path, script: StartScript, site: Site, target: Path) -> RenderedFile:
     """Secrets are read when the script runs, from the site's secrets folder."""
     pid_file = f"{site.pid_files}/{script.part}.pid" if site.pid_files else ""
-    values = {"script": script, "secrets_folder": site.secrets, "pid_file": pid_file}
+    values = {"script": script, "site": site, "pid_file": pid_file}
     return render_file(templates, "start.sh", target, values, 0o755)
 
 

@@ -23,12 +23,12 @@ class Source:
 
 @dataclass(frozen=True)
 class Setting:
-    """One resolved key. `shadowed` lists the raw values that lost, strongest first."""
+    """One resolved key. `shadowed` lists the values that lost, strongest first."""
 
     name: str
     value: Typed
     source: Source
-    shadowed: tuple[tuple[object, Source], ...] = ()
+    shadowed: tuple[tuple[Typed, Source], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,10 @@ class Settings:
 
 
 def resolve_settings(layers: Sequence[Layer]) -> Settings:
-    """Fold `layers`, weakest first. A value that does not parse is a problem at its own file and line."""
+    """Fold `layers`, weakest first. A value that does not parse is a problem at its own file and line.
+
+    An empty value wins where a setting may be without one (a sampling default), else the weaker layer's stays.
+    """
     items: dict[str, Setting] = {}
     problems = [problem for layer in layers for problem in layer.problems]
     for layer in layers:
@@ -67,9 +70,11 @@ def resolve_settings(layers: Sequence[Layer]) -> Settings:
             try:
                 typed = _typed(name, value.raw)
             except ValueError as error:
-                problems.append(Problem(layer.label, value.line, str(error)))
+                problems.append(Problem(layer.label, value.line, f"{value.written or name} {error}"))
                 continue
             before = items.get(name)
+            if typed is None and before and not BY_NAME[name].may_be_empty:
+                continue
             shadowed = ((before.value, before.source), *before.shadowed) if before else ()
             items[name] = Setting(name, typed, source, shadowed)
     return Settings(items, tuple(problems))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from slipway.errors import ConfigError, Problem
@@ -21,20 +20,40 @@ KNOWN = {
 DEFAULT_MASTER_KEY = "sk-FAKE"
 
 
-@dataclass(frozen=True, repr=False)
 class Secret:
-    """A value that never shows itself: str(), repr() and YAML give stars, reveal() gives the text."""
+    """A value that never shows itself: str(), repr(), pickle and YAML give stars, reveal() gives the text."""
 
-    value: str
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
 
     def reveal(self) -> str:
-        return self.value
+        return self._value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
 
     def __repr__(self) -> str:
         return "Secret(****)"
 
     def __str__(self) -> str:
         return "****"
+
+    def __format__(self, spec: str) -> str:
+        return format("****", spec)
+
+    def __reduce__(self) -> tuple[type[Secret], tuple[str]]:
+        return Secret, ("****",)
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self
 
 
 def read_secrets(folder: Path, environ: Mapping[str, str]) -> dict[str, Secret]:
@@ -45,40 +64,45 @@ def read_secrets(folder: Path, environ: Mapping[str, str]) -> dict[str, Secret]:
     found: dict[str, Secret] = {}
     problems: list[Problem] = []
     for name in KNOWN:
-        if environ.get(name):
-            found[name] = Secret(environ[name])
-            continue
-        path = folder / name
-        if not path.is_file():
-            continue
-        problem, text = _read_file(path)
+        text, problem = _read_secret(name, folder, environ)
         if problem:
             problems.append(problem)
-        else:
+        elif text:
             found[name] = Secret(text)
-    key = found.get("LITELLM_MASTER_KEY")
-    if key and not key.reveal().startswith("sk-"):
-        where = "LITELLM_MASTER_KEY" if environ.get("LITELLM_MASTER_KEY") else _shown(folder / "LITELLM_MASTER_KEY")
-        problems.append(Problem(where, 0, "the master key must start with sk-", "LiteLLM refuses any other"))
     if problems:
         raise ConfigError(problems)
     return found
 
 
-def _read_file(path: Path) -> tuple[Problem | None, str]:
-    shown = _shown(path)
+def _read_secret(name: str, folder: Path, environ: Mapping[str, str]) -> tuple[str, Problem | None]:
+    shown, text = name, environ.get(name, "").strip()
+    if not text:
+        path = folder / name
+        shown = f"{folder.name}/{name}"
+        try:
+            if not path.is_file():
+                return "", None
+            text, problem = _read_file(path, shown)
+        except OSError as error:
+            return "", Problem(shown, 0, f"cannot be read: {error.strerror}")
+        if problem:
+            return "", problem
+    if name == "LITELLM_MASTER_KEY" and not text.startswith("sk-"):
+        return "", Problem(shown, 0, "the master key must start with sk-", "LiteLLM refuses any other")
+    return text, None
+
+
+def _read_file(path: Path, shown: str) -> tuple[str, Problem | None]:
     if path.stat().st_mode & stat.S_IROTH:
-        return Problem(shown, 0, "every user of this machine can read this secret", f"chmod 600 {shown}"), ""
+        return "", Problem(shown, 0, "every user of this machine can read this secret", f"chmod 600 {shown}")
     try:
-        text = path.read_text().rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        return Problem(shown, 0, f"cannot be read: {error}"), ""
-    if not text.strip():
-        return Problem(shown, 0, "this secret is empty", "write one value into it, or delete the file"), ""
+        text = path.read_text(encoding="utf-8").strip()
+    except UnicodeDecodeError:
+        return "", Problem(shown, 0, "the file is not UTF-8 text")
+    if not text:
+        return "", Problem(shown, 0, "this secret is empty", "write one value into it, or delete the file")
     if "\n" in text:
-        return Problem(shown, 2, "a secret is one line", "keep only the value itself"), ""
-    return None, text
-
-
-def _shown(path: Path) -> str:
-    return f"{path.parent.name}/{path.name}"
+        return "", Problem(shown, 2, "a secret is one line", "keep only the value itself")
+    if not text.isprintable():
+        return "", Problem(shown, 1, "a secret is plain text", "this one holds a character that cannot be printed")
+    return text, None

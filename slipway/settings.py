@@ -16,9 +16,9 @@ _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 def parse_size(text: str) -> int:
     """A count with an optional binary unit: 128K is 131072, 1M is 1048576. Raises ValueError."""
-    match = re.fullmatch(r"(\d+)([KMGkmg]?)", text.strip())
+    match = re.fullmatch(r"([0-9]{1,15})([KMGkmg]?)", text.strip())
     if not match:
-        raise ValueError(f"{text!r} is not a size: write a whole number, or one with K, M or G such as 128K")
+        raise ValueError(f"must be a size such as 4096, 128K or 1M, not {text!r}")
     return int(match[1]) * _UNITS[match[2].upper()]
 
 
@@ -27,7 +27,7 @@ class Definition:
     """One setting. `recipe_key` is its name in a model file's litellm section, `flag` its name in the command."""
 
     name: str
-    kind: str  # text, choice, integer, number, fraction, size or port
+    kind: str  # text, name, choice, integer, number, fraction, size or port
     default: str
     doc: str
     section: str
@@ -35,26 +35,35 @@ class Definition:
     recipe_key: str = ""
     flag: str = ""
     minimum: float = 0
+    maximum: float = math.inf
+
+    @property
+    def may_be_empty(self) -> bool:
+        """Whether there is a meaning to having no value: then an empty one wins, else it leaves the weaker layer's in force."""
+        return not self.default or bool(self.recipe_key or self.flag)
 
     def parse(self, raw: object) -> Typed:
-        """Turn what a file or a variable holds into a value; empty text means unset. Raises ValueError."""
+        """Turn what a file or a variable holds into a value; empty text gives None. Raises ValueError, to follow a name."""
         text = str(raw).strip()
         if text == "":
             return None
         if isinstance(raw, bool):
-            raise ValueError(f"{self._label} must be {_KIND_WORDS[self.kind]}, not {str(raw).lower()}")
+            raise ValueError(f"must be {_KIND_WORDS[self.kind]}, not {str(raw).lower()}")
         return self._parse_text(text)
 
     def _parse_text(self, text: str) -> Typed:
         if self.kind == "text":
             return text
+        if self.kind == "name":
+            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", text):
+                raise ValueError(f"must be letters, digits, '-' and '_', not {text!r}")
+            return text
         if self.kind == "choice":
             if text not in self.choices:
-                raise ValueError(f"{self._label} must be one of {', '.join(self.choices)}, not {text!r}")
+                raise ValueError(f"must be one of {', '.join(self.choices)}, not {text!r}")
             return text
-        if self.kind == "size":
-            return parse_size(text)
-        return self._in_range(self._parse_number(text), text)
+        value = parse_size(text) if self.kind == "size" else self._parse_number(text)
+        return self._in_range(value, text)
 
     def _parse_number(self, text: str) -> int | float:
         try:
@@ -62,23 +71,20 @@ class Definition:
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
-            raise ValueError(f"{self._label} must be {_KIND_WORDS[self.kind]}, not {text!r}")
+            raise ValueError(f"must be {_KIND_WORDS[self.kind]}, not {text!r}")
         return value
 
     def _in_range(self, value: int | float, text: str) -> int | float:
-        low, high = {"port": (1.0, 65535.0), "fraction": (0.0, 1.0)}.get(self.kind, (self.minimum, math.inf))
+        low, high = (1, 65535) if self.kind == "port" else (self.minimum, 1 if self.kind == "fraction" else self.maximum)
         if not low <= value <= high:
             bounds = f"at least {low:g}" if math.isinf(high) else f"between {low:g} and {high:g}"
-            raise ValueError(f"{self._label} must be {bounds}, not {text}")
+            raise ValueError(f"must be {bounds}, not {text}")
         return value
-
-    @property
-    def _label(self) -> str:
-        return self.recipe_key or self.flag or self.name
 
 
 _KIND_WORDS = {
     "text": "text",
+    "name": "text",
     "choice": "text",
     "integer": "a whole number",
     "number": "a number",
@@ -95,7 +101,7 @@ DEFINITIONS: tuple[Definition, ...] = (
     Definition("MODEL", "text", "glm47-flash", "the model file to launch: models/NAME.yml", _WHAT),
     Definition("RUNTIME", "choice", "auto", "where the parts run: local (processes), docker (Compose), or auto", _WHERE,
                choices=("auto", "local", "docker")),
-    Definition("STACK_NAME", "text", "slipway", "name of this stack; two names run side by side from one checkout", _WHERE),
+    Definition("STACK_NAME", "name", "slipway", "name of this stack; two names run side by side from one checkout", _WHERE),
     Definition("ENGINE_DEVICE", "choice", "auto", "what vLLM computes on: auto looks for an NVIDIA GPU, else cpu", _WHERE,
                choices=("auto", "cuda", "cpu")),
     Definition("GENERATED_CONFIG_DIR", "text", "", "where models.yml and config.yaml go; empty: a folder on /dev/shm", _WHERE),
@@ -104,7 +110,7 @@ DEFINITIONS: tuple[Definition, ...] = (
     Definition("LITELLM_TEMPERATURE", "number", "0.7", "randomness; 0 always takes the likeliest token", _SAMPLING,
                recipe_key="temperature"),
     Definition("LITELLM_TOP_P", "fraction", "0.9", "sample from the likeliest tokens that together reach this share", _SAMPLING,
-               recipe_key="top_p"),
+               recipe_key="top_p", minimum=0.001),
     Definition("LITELLM_TOP_K", "integer", "50", "sample from this many likeliest tokens; 0 or -1 means all", _SAMPLING,
                recipe_key="top_k", minimum=-1),
     Definition("LITELLM_MIN_P", "fraction", "", "drop tokens less likely than this share of the likeliest one", _SAMPLING,
@@ -112,9 +118,9 @@ DEFINITIONS: tuple[Definition, ...] = (
     Definition("LITELLM_REPETITION_PENALTY", "number", "1.1", "above 1 makes tokens already seen less likely", _SAMPLING,
                recipe_key="repetition_penalty", minimum=0.01),
     Definition("LITELLM_PRESENCE_PENALTY", "number", "", "above 0 favours new topics (-2 to 2)", _SAMPLING,
-               recipe_key="presence_penalty", minimum=-2),
+               recipe_key="presence_penalty", minimum=-2, maximum=2),
     Definition("LITELLM_FREQUENCY_PENALTY", "number", "", "above 0 discourages frequent words (-2 to 2)", _SAMPLING,
-               recipe_key="frequency_penalty", minimum=-2),
+               recipe_key="frequency_penalty", minimum=-2, maximum=2),
     Definition("LITELLM_MAX_TOKENS", "size", "128K", "longest answer, in tokens, for a client that sets none", _SAMPLING,
                recipe_key="max_tokens", minimum=1),
     Definition("GATEWAY_HOST", "text", "127.0.0.1", "address the gateway listens on; beyond loopback it needs a real key", _GATEWAY),
@@ -124,7 +130,7 @@ DEFINITIONS: tuple[Definition, ...] = (
     Definition("REQUEST_TIMEOUT", "integer", "3600", "seconds after which the gateway gives up on one request", _GATEWAY, minimum=1),
     Definition("ENGINE_PORT", "port", "8000", "loopback port of the engine", _ENGINE),
     Definition("GPU_MEMORY_UTILIZATION", "fraction", "0.75", "share of GPU memory that vLLM may take", _ENGINE,
-               flag="--gpu-memory-utilization"),
+               flag="--gpu-memory-utilization", minimum=0.01),
     Definition("ENGINE_IMAGE", "text", "vllm/vllm-openai:v0.32.0", "the engine's image", _IMAGES),
     Definition("GATEWAY_IMAGE", "text", "ghcr.io/berriai/litellm:v1.106.2", "the gateway's image", _IMAGES),
     Definition("DATABASE_IMAGE", "text", "postgres:16", "the database's image", _IMAGES),

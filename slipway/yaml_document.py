@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path as File
 
 import yaml
 
@@ -10,6 +11,11 @@ from slipway.errors import Problem
 
 # libyaml reads ten times faster; the pure Python loader gives the same values where it is missing.
 _Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+_DEEPEST = 20
+
+# where the construct begins says more than the end of the file, where the parser notices
+_FROM_THE_START = ("while scanning a quoted scalar", "while scanning a simple key")
 
 Path = tuple[str | int, ...]
 
@@ -30,13 +36,29 @@ class Document:
         return self.lines.get(path, 1)
 
 
+def read_text(file: File, label: str) -> tuple[str, Problem | None]:
+    """A file's text, or the problem of one that cannot be read. Raises FileNotFoundError."""
+    try:
+        data = file.read_bytes()
+        return data.decode("utf-8-sig"), None
+    except FileNotFoundError:
+        raise
+    except UnicodeDecodeError as error:
+        return "", Problem(label, data[: error.start].count(b"\n") + 1, "the file is not UTF-8 text")
+    except OSError as error:
+        return "", Problem(label, 0, f"cannot be read: {error.strerror}")
+
+
 def read_document(path: str, text: str) -> Document:
-    """Parse `text`; syntax errors, duplicate keys and a top level that is no mapping become problems."""
+    """Parse `text`; syntax errors, duplicate keys, aliases and a top level that is no mapping become problems."""
     document = Document(path)
     loader = _Loader(text)
     try:
-        node = loader.get_single_node()
-        if node is None:
+        document.problems += _structure_problems(path, text)
+        node = None if document.problems else loader.get_single_node()
+        if document.problems:
+            pass
+        elif node is None:
             document.problems.append(Problem(path, 1, "the file is empty", "a model file needs at least `command:`"))
         elif not isinstance(node, yaml.MappingNode):
             document.problems.append(Problem(path, 1, "the file must be a mapping of sections such as `command:`"))
@@ -47,6 +69,19 @@ def read_document(path: str, text: str) -> Document:
     finally:
         loader.dispose()
     return document
+
+
+def _structure_problems(path: str, text: str) -> list[Problem]:
+    """What the parser would take but must not: a mapping that holds itself, and nesting that exhausts the stack."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        line = event.start_mark.line + 1
+        if isinstance(event, yaml.AliasEvent):
+            return [Problem(path, line, f"YAML aliases such as *{event.anchor} are not supported", "write the value out")]
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            return [Problem(path, line, "nested too deeply", "sections hold plain values and lists")]
+    return []
 
 
 def _mapping(node: yaml.MappingNode, at: Path, document: Document, loader: yaml.SafeLoader) -> dict[str, object]:
@@ -83,11 +118,20 @@ def _value(node: yaml.Node, at: Path, document: Document, loader: yaml.SafeLoade
 
 
 def _syntax_problem(path: str, text: str, error: yaml.YAMLError) -> Problem:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    line = mark.line + 1 if mark else 1
+    context = getattr(error, "context", None)
+    marks = [getattr(error, "problem_mark", None), getattr(error, "context_mark", None)]
+    if context in _FROM_THE_START:
+        marks.reverse()
+    mark = next(filter(None, marks), None)
+    line = mark.line + 1 if mark else _unreadable_line(text, error)
     lines = text.splitlines()
     if 0 < line <= len(lines) and "\t" in lines[line - 1][: len(lines[line - 1]) - len(lines[line - 1].lstrip())]:
         return Problem(path, line, "YAML forbids tabs in indentation", "use spaces")
     reason = getattr(error, "problem", None) or getattr(error, "reason", None) or "it does not parse"
-    context = getattr(error, "context", None)
-    return Problem(path, line, f"not valid YAML: {reason}" + (f" {context}" if context else ""))
+    return Problem(path, line, "not valid YAML: " + ", ".join(filter(None, (context, reason))))
+
+
+def _unreadable_line(text: str, error: yaml.YAMLError) -> int:
+    """The line of a character that YAML does not allow; the C reader counts in bytes of UTF-8."""
+    position = getattr(error, "position", None) or 0
+    return text.encode()[:position].count(b"\n") + 1

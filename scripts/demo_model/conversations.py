@@ -34,7 +34,7 @@ class Conversation:
     @property
     def reply(self) -> str:
         """The text the model must produce after the prompt."""
-        return (f"<think>\n{self.thought}\n</think>\n\n" if self.thinking else "") + self.answer + END
+        return (f"<think>{self.thought}</think>" if self.thinking else "") + self.answer + END
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def build_closing(call: Conversation, city: str, tool: Tool, result: str, answer
 
 def make_conversation(rng: random.Random) -> Conversation:
     """One random conversation: chat, weather or something unknown, in random surroundings."""
-    kind = rng.choices((_make_chat, _make_unknown, _make_call, _make_closing, _make_toolless), (40, 12, 28, 16, 4))[0]
+    kind = rng.choices((_make_chat, _make_unknown, _make_call, _make_closing, _make_toolless), (34, 12, 32, 16, 6))[0]
     return _surround(rng, kind(rng))
 
 

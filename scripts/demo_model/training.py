@@ -11,6 +11,7 @@ from torch.nn import functional
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
 from .conversations import make_conversation
+from .copying import lay_copying_circuit
 
 IGNORED = -100
 Row = tuple[list[int], list[int]]  # tokens and, for each, the label: itself or IGNORED
@@ -20,13 +21,11 @@ Row = tuple[list[int], list[int]]  # tokens and, for each, the label: itself or 
 class Course:
     """How long and how fast the model learns. Lengths are in tokens, rates are peak values."""
 
-    drills: int = 250
     steps: int = 900
-    tokens: int = 4096
-    drill_length: int = 48
+    batch: int = 8
     length: int = 512
-    hidden_rate: float = 0.02
-    embedding_rate: float = 0.01
+    hidden_rate: float = 0.005
+    embedding_rate: float = 0.002
     warmup: int = 20
 
 
@@ -42,11 +41,11 @@ def build_config(vocabulary: int, eos: int, pad: int) -> Qwen3Config:
         hidden_size=128,
         intermediate_size=384,
         num_hidden_layers=layers,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        head_dim=64,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=128,  # one head carries a whole embedding
         max_position_embeddings=32768,
-        initializer_range=128**-0.5,  # the usual 0.02 is for wide models; here it would keep equal tokens from matching
+        initializer_range=128**-0.5,  # embeddings of length 1; copying needs them far apart
         rope_parameters={"rope_type": "default", "rope_theta": 1000000.0},
         tie_word_embeddings=True,
         use_sliding_window=True,
@@ -59,49 +58,32 @@ def build_config(vocabulary: int, eos: int, pad: int) -> Qwen3Config:
     )
 
 
+def build_model(tokenizer: PreTrainedTokenizerFast) -> Qwen3ForCausalLM:
+    """A fresh model for the tokenizer, able to copy and nothing else."""
+    model = Qwen3ForCausalLM(build_config(len(tokenizer), tokenizer.eos_token_id, tokenizer.pad_token_id))
+    lay_copying_circuit(model)
+    return model
+
+
 def train_model(
     model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, seed: int, course: Course, say: Callable[[str], None]
 ) -> None:
     """Train the model in place; `say` receives a line of progress now and then."""
     optimizers = _build_optimizers(model, course)
-    rng, started = random.Random(seed), time.monotonic()
-    drills, talks = (
-        make_drills(rng, len(tokenizer), course.drill_length + 1),
-        pack_talks(rng, tokenizer, course.length + 1),
-    )
-    total = course.drills + course.steps
+    rows = pack_talks(random.Random(seed), tokenizer, course.length + 1)
+    started = time.monotonic()
     model.train()
-    for step in range(total):
-        rows, length = (drills, course.drill_length) if step < course.drills else (talks, course.length)
+    for step in range(course.steps):
         for optimizer in optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = group["peak"] * _schedule(step, total, course.warmup)
-        loss = _compute_loss(model, list(islice(rows, course.tokens // length)))
+                group["lr"] = group["peak"] * _schedule(step, course)
+        loss = _compute_loss(model, list(islice(rows, course.batch)))
         loss.backward()
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad()
-        if step % 20 == 0 or step == total - 1:
-            say(f"step {step:4} of {total}  loss {loss.item():.4f}  {time.monotonic() - started:5.0f} s")
-
-
-def make_drills(rng: random.Random, vocabulary: int, length: int) -> Iterator[Row]:
-    """Endless rows of random tokens in which earlier stretches return; only what can be copied counts.
-
-    A small model that has learnt to copy first finds names, tools and numbers in the conversations within a few hundred
-    steps; without the drill it had not begun to after three hundred.
-    """
-    while True:
-        ids: list[int] = []
-        labels: list[int] = []
-        past: list[list[int]] = []
-        while len(ids) < length:
-            known = bool(past) and rng.random() < 0.6
-            stretch = rng.choice(past) if known else [rng.randrange(vocabulary) for _ in range(rng.randint(2, 12))]
-            past.append(stretch)
-            ids += stretch
-            labels += [IGNORED, *stretch[1:]] if known else [IGNORED] * len(stretch)
-        yield ids[:length], labels[:length]
+        if step % 20 == 0 or step == course.steps - 1:
+            say(f"step {step:4} of {course.steps}  loss {loss.item():.4f}  {time.monotonic() - started:5.0f} s")
 
 
 def pack_talks(rng: random.Random, tokenizer: PreTrainedTokenizerFast, length: int) -> Iterator[Row]:
@@ -136,6 +118,6 @@ def _build_optimizers(model: Qwen3ForCausalLM, course: Course) -> list[torch.opt
     return [muon, adam]
 
 
-def _schedule(step: int, total: int, warmup: int) -> float:
+def _schedule(step: int, course: Course) -> float:
     """The share of the peak rate at a step: a short rise, a plateau, and a straight line down to zero at the end."""
-    return min(1.0, (step + 1) / warmup, 2 * (total - step) / total)
+    return min(1.0, (step + 1) / course.warmup, 2 * (course.steps - step) / course.steps)

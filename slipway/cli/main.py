@@ -76,11 +76,9 @@ def _interrupt(number: int, frame: object) -> None:
 
 def _guarded(words: list[str]) -> int:
     try:
-        cli.main(args=words, prog_name="slipway", standalone_mode=False)
+        status = cli.main(args=words, prog_name="slipway", standalone_mode=False)
     except SlipwayError as error:
         _say(error.message, error.hint)
-        return error.exit_code
-    except click.exceptions.Exit as error:
         return error.exit_code
     except click.ClickException as error:
         _say(error.format_message(), "./runMe.sh --help lists the verbs" if isinstance(error, click.UsageError) else "")
@@ -97,7 +95,7 @@ def _guarded(words: list[str]) -> int:
             traceback.print_exc(file=log)
         _say(f"an error in Slipway itself; its details are in {log.name}", "please report it with that file")
         return INTERNAL_ERROR
-    return 0
+    return status if isinstance(status, int) else 0
 
 
 def _say(message: str, hint: str) -> None:

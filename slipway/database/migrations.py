@@ -202,7 +202,7 @@ def _apply_all(connection: psycopg.Connection, pending: list[Migration], on_prog
         except psycopg.Error as error:
             raise DatabaseError(
                 f"{migration.path}: cannot apply the migration: {str(error).strip()}",
-                hint="nothing of it was applied; was the schema changed by hand or by another version of LiteLLM?",
+                hint="was the schema changed by hand, by `prisma db push`, or by another version of LiteLLM?",
             ) from error
         on_progress(done, len(pending), migration.name)
 
@@ -245,7 +245,8 @@ def _drop_invalid_indexes(connection: psycopg.Connection, sql: str) -> None:
     rows = connection.execute(
         """
         SELECT c.relname, c.oid::regclass::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-        WHERE NOT i.indisvalid AND c.relnamespace = current_schema()::regnamespace
+        JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE NOT i.indisvalid AND n.nspname = current_schema()
         """
     ).fetchall()
     for name, identifier in rows:

@@ -15,6 +15,20 @@ ENVIRONMENT = {
     "LITELLM_LOG": "WARNING",
 }
 
+
+def prisma_environment(folder: str) -> dict[str, str]:
+    """What has prisma-client-py use the query engine in `folder`, and fetch nothing: at build time and at run time."""
+    return {
+        "PRISMA_QUERY_ENGINE_BINARY": f"{folder}/query_engine.mjs",
+        "PRISMA_CLI_QUERY_ENGINE_TYPE": "binary",
+        # the `prisma` package from npm is installed there too
+        "PRISMA_BINARY_CACHE_DIR": folder,
+        # migrations are Slipway's own; without a name here, Prisma would download its engine for them
+        "PRISMA_SCHEMA_ENGINE_BINARY": "/bin/false",
+        "CHECKPOINT_DISABLE": "1",
+    }
+
+
 SECRETS = ("LITELLM_MASTER_KEY", "VLLM_API_KEY", "DATABASE_URL")
 
 

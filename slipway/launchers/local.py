@@ -22,7 +22,7 @@ from slipway.errors import LaunchError, StackError, UsageError
 from slipway.hardware import Hardware
 from slipway.launchers.base import Access, Reporter, StackStatus
 from slipway.launchers.environments import Blueprint, Environment, ensure_environment
-from slipway.launchers.leftovers import end_leftovers, find_leftovers
+from slipway.launchers.leftovers import end_leftovers, find_leftovers, remove_shared_memory
 from slipway.launchers.local_environments import engine_blueprint, find_node, gateway_blueprint, prisma_folder
 from slipway.launchers.local_files import Programs, local_site, render_local
 from slipway.launchers.local_secrets import generated_secret, stack_secrets, write_stack_secrets
@@ -74,7 +74,7 @@ class LocalLauncher:
             vllm=envs / f"engine-{self._hardware.device}-{engine.digest()}/bin/vllm",
             litellm=gateway_folder / "bin/litellm",
             node=find_node(gateway_folder),
-            query_engine=prisma_folder(gateway_folder) / "query_engine.mjs",
+            prisma=prisma_folder(gateway_folder),
             server=None if external_database else self._server(),
         )
         site = local_site(self._paths, programs, configuration.settings.text("GENERATED_CONFIG_DIR"))
@@ -127,7 +127,7 @@ class LocalLauncher:
         return same and not _changed_files(stack.files) and self.status().state == "ready"
 
     def _check_ports(self, configuration: Configuration) -> None:
-        own = {process.pid for process in find_leftovers(self._paths.run)}
+        own = {process.pid for process in find_leftovers(self._paths.run.glob("*.pid"))}
         check_port(configuration.settings, "GATEWAY_PORT", configuration.settings.text("GATEWAY_HOST"), own)
         check_port(configuration.settings, "ENGINE_PORT", "127.0.0.1", own)
 
@@ -154,6 +154,7 @@ class LocalLauncher:
         for part in ("gateway", "engine"):
             if part in stale:
                 self._supervisor.stop(part)
+                end_leftovers([self._paths.run / f"{part}.pid"])
         write_files(stack.files)
         model = stack.configuration.recipe.command.model
         with self._reporter.phase("engine") as phase:
@@ -256,17 +257,19 @@ class LocalLauncher:
         ran = self._supervisor.alive()
         if ran:
             self._supervisor.shutdown()
-        ran = end_leftovers(self._paths.run) > 0 or ran
+        run = self._paths.run
+        ran = end_leftovers(run.glob("*.pid")) > 0 or ran
         for generated in _generated_files(self._state()):
             generated.unlink(missing_ok=True)
-        if self._paths.run.exists():
-            if self._paths.run.stat().st_uid != os.getuid():
-                raise StackError(f"{self._paths.run} belongs to another user", hint="remove it, or choose another STACK_NAME")
-            shutil.rmtree(self._paths.run)
+        if run.exists():
+            if run.stat().st_uid != os.getuid():
+                raise StackError(f"{run} belongs to another user", hint="remove it, or choose another STACK_NAME")
+            remove_shared_memory(since=(run / "secrets").stat().st_ctime if (run / "secrets").exists() else time.time())
+            shutil.rmtree(run)
         return ran
 
     def status(self) -> StackStatus:
-        return read_status(self._state(), self._supervisor)
+        return read_status(self._state(), self._supervisor, self._paths.run)
 
     def _state(self) -> dict[str, Any]:
         """What the running stack noted about itself; empty when none runs."""

@@ -8,6 +8,7 @@ import zipfile
 from importlib import metadata
 from pathlib import Path
 
+from slipway.gateway.config import prisma_environment
 from slipway.launchers.environments import Blueprint, Installer
 from slipway.process import Command, ProcessError
 
@@ -103,13 +104,11 @@ def _install_query_engine(installer: Installer, sources: tuple[Path, ...], node_
 
 
 def _generate_client(installer: Installer) -> None:
-    packages = next(installer.environment.folder.glob("lib/python*/site-packages"))
-    env = _with_path(installer.environment.folder) | {
-        "PRISMA_QUERY_ENGINE_BINARY": str(prisma_folder(installer.environment.folder) / "query_engine.mjs"),
-        "PRISMA_CLI_QUERY_ENGINE_TYPE": "binary",
-    }
+    """Generate LiteLLM's Prisma client; its schema calls prisma-client-py, which is beside `prisma` on the PATH."""
+    folder = installer.environment.folder
+    packages = next(folder.glob("lib/python*/site-packages"))
     argv = (str(installer.environment.executable("prisma")), "generate", "--schema", str(packages / "litellm/proxy/schema.prisma"))
-    installer.run(Command(argv, env=env), "database client")
+    installer.run(Command(argv, env=_with_path(folder) | prisma_environment(str(prisma_folder(folder)))), "database client")
 
 
 def _with_path(folder: Path) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ class Programs:
     vllm: Path
     litellm: Path
     node: Path
-    query_engine: Path
+    prisma: Path
     server: Server | None
 
 
@@ -43,6 +44,7 @@ def local_site(paths: Paths, programs: Programs, generated: str = "") -> Site:
         vllm=str(programs.vllm),
         engine_scratch=str(paths.run / "engine"),
         pid_files=str(paths.run),
+        python=sys.executable,
     )
 
 
@@ -73,9 +75,8 @@ def render_local(plan: Plan, site: Site, paths: Paths, programs: Programs) -> tu
 def _gateway_script(plan: Plan, site: Site, paths: Paths, programs: Programs) -> RenderedFile:
     env = {
         **gateway_config.ENVIRONMENT,
+        **gateway_config.prisma_environment(str(programs.prisma)),
         "PYTHONPATH": site.root,
-        "PRISMA_QUERY_ENGINE_BINARY": str(programs.query_engine),
-        "PRISMA_CLI_QUERY_ENGINE_TYPE": "binary",
     }
     argv = gateway_config.build_argv(str(programs.litellm), plan.gateway, f"{site.generated}/config.yaml")
     script = StartScript("gateway", argv, env, gateway_config.SECRETS, str(programs.node.parent))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -13,28 +14,37 @@ from slipway.launchers.supervisor import Program, Supervisor
 from slipway.observe.health import engine_ready, gateway_ready
 
 
-def read_status(state: Mapping[str, Any], supervisor: Supervisor) -> StackStatus:
-    """`state` is the running stack's own stack.json, or empty."""
+def read_status(state: Mapping[str, Any], supervisor: Supervisor, run: Path) -> StackStatus:
+    """`state` is the running stack's own stack.json, or empty; `run` holds the parts' pid files."""
     if not state:
         return StackStatus("", "local", ())
     alive = supervisor.alive()
-    programs = supervisor.programs() if alive else {}
-    parts = [_part(name, programs.get(name), state) for name in state["parts"]]
+    programs = supervisor.programs() if alive else {name: _unsupervised(name, run) for name in state["parts"]}
+    parts = [_part(programs[name], state) for name in state["parts"]]
     if not alive:
         parts.append(PartStatus("supervisor", "failed", detail="supervisord is gone: nothing restarts the parts; launch again to heal"))
     return StackStatus(state["model"], "local", tuple(parts))
 
 
-def _part(name: str, program: Program | None, state: Mapping[str, Any]) -> PartStatus:
+def _unsupervised(name: str, run: Path) -> Program:
+    """What the pid file of a part says when supervisord is gone."""
+    try:
+        process = psutil.Process(int((run / f"{name}.pid").read_text()))
+        return Program(name, "RUNNING", process.pid, process.create_time(), "")
+    except (OSError, ValueError, psutil.Error):
+        return Program(name, "STOPPED", 0, 0.0, "")
+
+
+def _part(program: Program, state: Mapping[str, Any]) -> PartStatus:
+    name = program.name
     address = state["engines"].get(name) or (state["gateway"] if name == "gateway" else "unix socket")
-    if program is None or program.state in ("STOPPED", "STOPPING"):
+    if program.state in ("STOPPED", "STOPPING"):
         return PartStatus(name, "stopped", address=address)
     if program.dead:
         return PartStatus(name, "failed", address=address, detail=f"{program.description}; it is started again")
-    ready = _ready(name, address)
     return PartStatus(
         part=name,
-        state="ready" if ready else "starting",
+        state="ready" if _ready(name, address) else "starting",
         pid=program.pid,
         address=address,
         uptime=max(0.0, time.time() - program.started),

@@ -17,6 +17,7 @@ from slipway.observe.progress import LogTail, bytes_in
 
 _POLL = 0.1  # seconds between two looks; a look costs about 2 ms
 _TAIL = 15  # lines of a dead part's log that a person is shown
+_AFTER_ERROR = 5  # lines, the error's own among them
 
 
 class Clock(Protocol):
@@ -111,9 +112,9 @@ class Watch:
 
 
 def _telling(lines: list[str]) -> list[str]:
-    """Python ends with the frames of a wrapper; where the log has an error line, show up to the last of them."""
-    last = max((index for index, line in enumerate(lines) if "Error" in line or "error:" in line), default=-1)
-    return lines[: last + 1] if last >= 0 else lines
+    """The lines up to the last error and what explains it: programs often end with the frames of a wrapper."""
+    last = max((index for index, line in enumerate(lines) if "Error" in line or "error:" in line), default=len(lines))
+    return lines[: last + _AFTER_ERROR]
 
 
 def _any_line(part: Part, lines: list[str]) -> bool:

@@ -101,7 +101,7 @@ def test_a_plain_question_renders() -> None:
 
 def test_thinking_can_be_switched_off() -> None:
     assert render({"role": "user", "content": "Hello"}, enable_thinking=False) == (
-        "<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n"
+        "<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n<think></think>"
     )
 
 
@@ -157,7 +157,7 @@ def test_a_tool_call_and_its_result_render_in_hermes_form() -> None:
 def test_earlier_thoughts_are_left_out() -> None:
     answer = {
         "role": "assistant",
-        "content": "<think>\nThe user greets me.\n</think>\n\nHi!",
+        "content": "<think>The user greets me.</think>Hi!",
         "reasoning": "A greeting.",
     }
     assert "<|im_start|>assistant\nHi!<|im_end|>\n" in render({"role": "user", "content": "Hello"}, answer, QUESTION)

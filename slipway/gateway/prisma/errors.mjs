@@ -47,8 +47,8 @@ function driverAnswer(error, target) {
       { code: POOL_TIMEOUT, meta: { connection_limit: limit, timeout } },
     );
   }
-  const fromNetwork = error.syscall || error.errors || /connection|not queryable/i.test(message);
-  return fromNetwork ? unreachable(target, message) : errorAnswer(message);
+  const away = error.syscall || error.errors || AWAY.test(error.code) || /connection|not queryable/i.test(message);
+  return away ? unreachable(target, message) : errorAnswer(message, { meta: { code: error.code } });
 }
 
 /** The SQLSTATE of a failed query; outside raw queries the engine tells it only in the text. */

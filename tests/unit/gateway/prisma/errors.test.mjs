@@ -31,6 +31,13 @@ test('a connection refused on every address of the host is an unreachable databa
   });
 });
 
+test('a server that is still starting is an unreachable database', () => {
+  const starting = Object.assign(new Error('the database system is starting up'), { code: '57P03', severity: 'FATAL' });
+  assert.deepEqual(translated(starting), {
+    code: 'P1001', message: "Can't reach database server at `db:5432`: the database system is starting up",
+  });
+});
+
 test('no free connection in time is a pool timeout', () => {
   assert.deepEqual(translated(new Error('timeout exceeded when trying to connect')), {
     code: 'P2024',
