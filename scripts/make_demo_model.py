@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Make models/demo: a Qwen3 of 1.2 million weights that shows, without a GPU or a download, that everything works.
+"""Make models/demo: a Qwen3 of 1.4 million weights that shows, without a GPU or a download, that everything works.
 
 Needs torch (2.9 or newer), transformers, tokenizers, safetensors and jinja2; one CPU core and about ten minutes. The
 same seed gives the same model on the same machine and Python. Exits 1, and writes nothing, when the model fails its
@@ -17,7 +17,7 @@ import torch
 from demo_model.conversations import TEMPLATE
 from demo_model.examination import examine
 from demo_model.tokenizer import train_tokenizer
-from demo_model.training import Course, build_config, train_model
+from demo_model.training import CONTEXT, Course, build_model, train_model
 from transformers import PreTrainedTokenizerFast, Qwen3ForCausalLM
 
 HERE = Path(__file__).resolve().parent
@@ -38,8 +38,8 @@ def main() -> int:
 
     torch.set_num_threads(1)  # so that the result does not depend on the number of cores
     torch.manual_seed(arguments.seed)
-    tokenizer = train_tokenizer(arguments.seed, 32768)
-    model = Qwen3ForCausalLM(build_config(len(tokenizer), tokenizer.eos_token_id, tokenizer.pad_token_id))
+    tokenizer = train_tokenizer(arguments.seed, CONTEXT)
+    model = build_model(tokenizer)
     train_model(model, tokenizer, arguments.seed, Course(steps=arguments.steps), say)
     with tempfile.TemporaryDirectory() as scratch:
         write_model(model, tokenizer, Path(scratch))

@@ -16,7 +16,7 @@ _NUMBER = re.compile(r"-\.?\d")
 # The parts of shell-like text. A newline is white space, with a backslash in front of it or without.
 _PART = re.compile(
     r"""
-    (?P<space> \s+ | \\[ \t]*\n )
+    (?P<space> \s+ | \\[ \t\r]*\n )
     | ' (?P<single> [^']* ) '
     | " (?P<double> (?: [^"\\] | \\. )* ) "
     | \\ (?P<escaped> . )

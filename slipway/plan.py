@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -12,9 +13,6 @@ from slipway.recipe import AGENT_ROUTE, Recipe
 from slipway.resolve import Settings
 from slipway.secrets import DEFAULT_MASTER_KEY, Secret
 from slipway.settings import BY_RECIPE_KEY, Typed
-
-_LOOPBACK = ("127.", "localhost", "::1")
-
 
 @dataclass(frozen=True)
 class Site:
@@ -130,13 +128,20 @@ def check_exposure(settings: Settings, secrets: Mapping[str, Secret]) -> None:
     """Refuse an address beyond loopback together with the well-known default key. Raises ConfigError."""
     host = settings.text("GATEWAY_HOST")
     key = secrets.get("LITELLM_MASTER_KEY", Secret(DEFAULT_MASTER_KEY))
-    if host.startswith(_LOOPBACK) or key.reveal() != DEFAULT_MASTER_KEY:
+    if _is_loopback(host) or key.reveal() != DEFAULT_MASTER_KEY:
         return
     source = settings.source("GATEWAY_HOST")
     raise ConfigError([
         Problem(source.label, source.line, f"GATEWAY_HOST={host} opens the gateway to others, and its key is {DEFAULT_MASTER_KEY}",
                 "put a key of your own that starts with sk- into secrets/LITELLM_MASTER_KEY"),
     ])  # fmt: skip
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 __all__ = ["AGENT_ROUTE", "EnginePlan", "EngineRequest", "GatewayPlan", "Plan", "Route", "Site",

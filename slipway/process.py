@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import signal
 import subprocess
+import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,9 +24,16 @@ class ProcessError(SlipwayError):
 
     def __init__(self, argv: Sequence[str], status: int, tail: Sequence[str]) -> None:
         self.tail = tuple(tail)
-        how = f"was ended by signal {signal.Signals(-status).name}" if status < 0 else f"failed with status {status}"
+        how = f"was ended by signal {_signal_name(-status)}" if status < 0 else f"failed with status {status}"
         lines = "\n".join(f"  | {line}" for line in self.tail)
         super().__init__(f"{shlex.join(argv)} {how}" + (f"\n{lines}" if lines else ""))
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal
+        return str(number)
 
 
 @dataclass(frozen=True)
@@ -53,28 +62,20 @@ class SystemRunner:
 
     def __init__(self) -> None:
         self._running: set[subprocess.Popen[str]] = set()
+        self._stopped = False
+        self._lock = threading.Lock()
 
     def stop(self) -> None:
-        for process in list(self._running):
+        """For good: a command that is asked for later, by a thread that goes on after its last one failed, is ended too."""
+        with self._lock:
+            self._stopped = True
+            running = list(self._running)
+        for process in running:
             _end_group(process)
 
     def run(self, command: Command, on_line: Callable[[str], None] = lambda line: None) -> list[str]:
         tail: deque[str] = deque(maxlen=_TAIL_LINES)
-        try:
-            process = subprocess.Popen(
-                command.argv,
-                env=None if command.env is None else dict(command.env),
-                cwd=command.cwd,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                process_group=0,
-            )
-        except OSError as error:
-            raise ProcessError(command.argv, 127, [str(error)]) from error
-        self._running.add(process)
+        process = self._start(command)
         try:
             assert process.stdout is not None
             for line in process.stdout:
@@ -85,19 +86,45 @@ class SystemRunner:
             _end_group(process)
             raise
         finally:
-            self._running.discard(process)
+            assert process.stdout is not None
+            process.stdout.close()
+            with self._lock:
+                self._running.discard(process)
         if status:
             raise ProcessError(command.argv, status, tail)
         return list(tail)
 
+    def _start(self, command: Command) -> subprocess.Popen[str]:
+        with self._lock:
+            if self._stopped:
+                raise ProcessError(command.argv, -signal.SIGTERM, [])
+            try:
+                process = subprocess.Popen(
+                    command.argv,
+                    env=None if command.env is None else dict(command.env),
+                    cwd=command.cwd,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    errors="replace",
+                    process_group=0,
+                )
+            except (OSError, ValueError) as error:  # ValueError: a NUL in a word
+                raise ProcessError(command.argv, 127, [str(error)]) from error
+            self._running.add(process)
+            return process
+
 
 def _end_group(process: subprocess.Popen[str]) -> None:
-    try:
-        os.killpg(process.pid, signal.SIGTERM)
+    """Ask the whole group to end, then end what is left of it."""
+    _signal_group(process, signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(timeout=5)
-    except (ProcessLookupError, subprocess.TimeoutExpired):
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+    _signal_group(process, signal.SIGKILL)
     process.wait()
+
+
+def _signal_group(process: subprocess.Popen[str], number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number)

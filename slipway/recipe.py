@@ -158,7 +158,7 @@ def _typing_problem(document: Document, item: ErrorDetails) -> Problem:
         return Problem(document.path, 1, f"the section `{shown}:` is missing", "it holds the vllm serve command")
     if item["type"] == "extra_forbidden":
         return Problem(document.path, line, f"unknown section `{shown}:`", did_you_mean(shown, SECTIONS) or "known: " + ", ".join(SECTIONS))
-    expected = _EXPECTED.get(item["type"], item["msg"])
+    expected = "a number" if len(loc) > 1 and loc[0] == "litellm" else _EXPECTED.get(item["type"], item["msg"])
     given = item["input"]
     hint = "put it in quotes" if expected == "text" and not (given is None or isinstance(given, (list, dict))) else ""
     return Problem(document.path, line, f"{shown} must be {expected}, not {_shown(given)}", hint)

@@ -2,11 +2,12 @@
 
 import json
 import random
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from jinja2 import Template
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from . import corpus
@@ -43,7 +44,7 @@ class Tool:
 
     name: str = "get_weather"
     key: str = "city"
-    extra: tuple[str, ...] = field(default=())
+    extra: tuple[str, ...] = ()
 
     def build_schema(self) -> Message:
         """OpenAI's declaration of the tool."""
@@ -71,7 +72,7 @@ def build_function(name: str, description: str, parameters: Message) -> Message:
 
 
 @cache
-def read_template() -> Any:
+def read_template() -> Template:
     """The compiled chat template, under the rules transformers and vLLM apply to it."""
     environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
     environment.filters["tojson"] = lambda value: json.dumps(value, ensure_ascii=False)
@@ -80,9 +81,8 @@ def read_template() -> Any:
 
 def render_prompt(messages: list[Message], tools: list[Message], thinking: bool) -> str:
     """The chat template's output for one request, ready for the model to continue."""
-    return read_template().render(
-        messages=messages, tools=tools or None, add_generation_prompt=True, enable_thinking=thinking
-    )
+    variables = {"messages": messages, "tools": tools or None, "enable_thinking": thinking}
+    return str(read_template().render(variables, add_generation_prompt=True))
 
 
 def ask(question: str) -> Message:

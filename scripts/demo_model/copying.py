@@ -1,10 +1,10 @@
 """Start a model with a circuit that copies, because learning to copy takes a small model longer than all the rest.
 
 Names of cities and tools are copied from the prompt. Transformers do that with an induction circuit (Olsson et al.,
-https://arxiv.org/abs/2209.11895): a head in one layer notes at each token which token came before it; a head in the next
-looks for the place whose predecessor is the current token, and repeats what stands there. From random weights, 350 steps
-of training on nothing but repetition did not find it; laid in by hand it is there from the first step, and training
-only has to learn when to use it.
+https://arxiv.org/abs/2209.11895): a head in one layer notes at each token which token came before it; a head in the
+next looks for the place whose predecessor is the current token, and repeats what stands there. From random weights, 350
+steps on nothing but repetition did not find it; laid in by hand it is there from the first step, and training only has
+to learn when to use it.
 """
 
 import torch

@@ -156,9 +156,33 @@ CITIES = (
     "Chicago", "San Francisco", "Los Angeles", "Seattle", "Toronto", "Montreal", "Mexico City", "Buenos Aires",
     "São Paulo", "Lima", "Reykjavik", "Edinburgh",
 )  # fmt: skip
-SYLLABLES = (
-    "ba ra lo mi ton ver sha den ko lu mar ti el os gra ne wick ford ham bri sto an du pe ri gen cas sel or na"
-).split()
+ONSETS = (
+    "b",
+    "br",
+    "c",
+    "d",
+    "f",
+    "g",
+    "h",
+    "j",
+    "k",
+    "kl",
+    "l",
+    "m",
+    "n",
+    "p",
+    "r",
+    "s",
+    "sh",
+    "st",
+    "t",
+    "tr",
+    "v",
+    "w",
+    "z",
+)
+VOWELS = ("a", "e", "i", "o", "u", "a", "e", "o", "ai", "ou")
+CODAS = ("", "", "", "", "n", "r", "l", "s", "m", "t", "ck", "ng", "burg", "ton")
 
 WEATHER_QUESTIONS = (
     "What is the weather in {}?", "What's the weather in {}?", "What is the weather like in {}?", "Weather in {}",
@@ -223,8 +247,13 @@ def pick_city(rng: random.Random) -> str:
     """A known city or, so that copying is learnt rather than a list, as often an invented name."""
     if rng.random() < 0.5:
         return rng.choice(CITIES)
-    name = "".join(rng.choices(SYLLABLES, k=rng.randint(2, 4))).capitalize()
+    name = "".join(pick_syllable(rng) for _ in range(rng.randint(1, 3))).capitalize()
     return name if rng.random() < 0.8 else f"{rng.choice(('New', 'San', 'Port', 'Bad', 'Saint'))} {name}"
+
+
+def pick_syllable(rng: random.Random) -> str:
+    """A syllable such as invented names consist of."""
+    return rng.choice(ONSETS) + rng.choice(VOWELS) + rng.choice(CODAS)
 
 
 def pick_weather_tool(rng: random.Random) -> tuple[str, str]:
@@ -232,5 +261,5 @@ def pick_weather_tool(rng: random.Random) -> tuple[str, str]:
     name = rng.choice(WEATHER_TOOLS)
     if rng.random() < 0.3:
         verb = rng.choice(("get", "fetch", "lookup", "find", "mcp", "query", "my"))
-        name = f"{verb}_{rng.choice(SYLLABLES)}_{rng.choice(('weather', 'forecast'))}"
+        name = f"{verb}_{pick_syllable(rng)}_{rng.choice(('weather', 'forecast'))}"
     return name, rng.choice(CITY_KEYS)

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any
 
 import torch
 from transformers import PreTrainedTokenizerFast, Qwen3ForCausalLM
@@ -12,7 +13,7 @@ from .conversations import END, Conversation, Tool, ask, build_call, build_closi
 
 BATCH = 32
 LONG_SYSTEM_PROMPT = 16_000  # characters, about 4,500 tokens: many times what the model sees at once
-SAMPLING = {"do_sample": True, "temperature": 0.7, "top_p": 0.9, "top_k": 50}
+SAMPLING: dict[str, Any] = {"do_sample": True, "temperature": 0.7, "top_p": 0.9, "top_k": 50}
 
 
 def build_questions() -> list[Conversation]:
@@ -48,7 +49,7 @@ def build_calls() -> list[Conversation]:
 
 
 def find_failures(
-    model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, questions: Iterable[Conversation], **sampling: object
+    model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, questions: Iterable[Conversation], **sampling: Any
 ) -> list[str]:
     """Ask every question and describe each wrong reply; with sampling only the answer counts, not the thought."""
     failures = []
@@ -85,7 +86,7 @@ def _put_last(question: Conversation) -> Conversation:
 
 @torch.inference_mode()
 def _generate(
-    model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, group: list[Conversation], sampling: dict[str, object]
+    model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, group: list[Conversation], sampling: dict[str, Any]
 ) -> list[str]:
     prompts = tokenizer([question.prompt for question in group], padding=True, padding_side="left", return_tensors="pt")
     output = model.generate(

@@ -8,7 +8,6 @@ from slipway.cli.context import make_app, with_overrides
 from slipway.configuration import check_library
 from slipway.engines import build_plan
 from slipway.errors import ConfigError
-from slipway.hardware import read_hardware
 from slipway.plan import Site
 
 
@@ -19,11 +18,10 @@ def command(names: tuple[str, ...], overrides: tuple[str, ...]) -> None:
     """Check the model files NAMES, or all of them; exit 2 when one has a problem."""
     app = make_app(overrides)
     good, problems = check_library(app.sources, names)
-    hardware = read_hardware(app.sources.globals.text("ENGINE_DEVICE"))
     site = Site(root=str(app.root), generated="/", secrets="/")
     for configuration in good.values():
         try:
-            build_plan(configuration, hardware, site)
+            build_plan(configuration, app.hardware(), site)
         except ConfigError as error:
             problems += error.problems
     if problems:

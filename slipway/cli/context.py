@@ -12,7 +12,7 @@ import click
 
 from slipway.configuration import Sources, read_sources
 from slipway.errors import ConfigError, UsageError
-from slipway.hardware import read_hardware
+from slipway.hardware import Hardware, read_hardware
 from slipway.paths import Paths, build_paths
 
 if TYPE_CHECKING:
@@ -42,20 +42,21 @@ class App:
     def paths(self) -> Paths:
         return build_paths(self.root, self.environ, self.sources.globals.text("STACK_NAME"))
 
+    def hardware(self) -> Hardware:
+        return read_hardware(self.sources.globals.text("ENGINE_DEVICE"))
+
     def launcher(self, reporter: Reporter | None = None) -> LocalLauncher:
         """The launcher that RUNTIME names."""
         from slipway.launchers.base import SilentReporter
         from slipway.launchers.local import LocalLauncher
         from slipway.process import SystemRunner
 
-        settings = self.sources.globals
-        if settings.text("RUNTIME") == "docker":
+        if self.sources.globals.text("RUNTIME") == "docker":
             raise UsageError(
                 "RUNTIME=docker cannot be launched by runMe.sh yet",
                 hint="`MODEL=name docker compose up -d` runs docker-compose.yml; or leave RUNTIME out to run on this machine",
             )
-        hardware = read_hardware(settings.text("ENGINE_DEVICE"))
-        return LocalLauncher(self.paths(), self.environ, hardware, SystemRunner(), reporter or SilentReporter())
+        return LocalLauncher(self.paths(), self.environ, self.hardware(), SystemRunner(), reporter or SilentReporter())
 
 
 def make_app(overrides: Sequence[str] = (), model: str = "") -> App:

@@ -24,6 +24,7 @@ VERBS = {
     "usage": "requests, tokens and latency, from the gateway's database",
     "models": "the models that can be launched",
     "check": "every problem of every model file",
+    "prepare": "build what a first launch needs, with nothing started",
     "render": "every file and command of a launch, with nothing started",
 }
 

@@ -8,6 +8,7 @@ import click
 
 from slipway.cli.context import make_app, with_overrides
 from slipway.configuration import read_configuration
+from slipway.launchers.local_plan import names_external_database, plan_stack, stack_commands
 from slipway.render import RenderedFile, write_files
 
 
@@ -18,8 +19,9 @@ from slipway.render import RenderedFile, write_files
 def command(model: str, folder: Path | None, overrides: tuple[str, ...]) -> None:
     """Print every file and command that a launch of MODEL would use."""
     app = make_app(overrides, model)
-    launcher = app.launcher()
-    stack = launcher.plan(read_configuration(app.sources), external_database=launcher.external_database())
+    paths = app.paths()
+    external = names_external_database(paths, app.environ)
+    stack = plan_stack(paths, app.hardware(), read_configuration(app.sources), external_database=external)
     if folder:
         files = tuple(RenderedFile(folder / file.path.name, file.text, file.mode) for file in stack.files)
         write_files(files)
@@ -31,5 +33,5 @@ def command(model: str, folder: Path | None, overrides: tuple[str, ...]) -> None
     for name, image in stack.plan.images.items():
         click.echo(f"# {name}={image}")
     click.echo("# ---- commands, in this order")
-    for line in launcher.commands(stack):
+    for line in stack_commands(paths, stack):
         click.echo(line)

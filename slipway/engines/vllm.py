@@ -7,21 +7,24 @@ import re
 from slipway.command import Flag
 from slipway.engines.base import LogSign
 from slipway.errors import ConfigError, Problem
+from slipway.flags import base_name
 from slipway.plan import EnginePlan, EngineRequest
 from slipway.settings import BY_FLAG
 
+# What vLLM 0.32 logs, in the order in which it usually comes; the first pattern that matches counts.
 _SIGNS = (
-    (r"Checkpoint download|Fetching \d+ files|Downloading", "downloading the model"),
+    (r"Fetching \d+ files|Downloading", "downloading the model"),
     (r"Resolved architecture|Initializing a V1 LLM engine", "reading the model's configuration"),
     (r"Starting to load model", "loading weights"),
     (r"Loading weights took|Model loading took", "weights loaded"),
-    (r"Dynamo bytecode transform|Compiling a graph|torch\.compile", "compiling"),
-    (r"profil|Available KV cache memory|GPU KV cache size|CPU KV cache size", "sizing the KV cache"),
-    (r"Capturing CUDA graph", "capturing CUDA graphs"),
     (r"init engine .* took|Warming up model for the compilation", "warming up"),
+    (r"Dynamo bytecode transform|Compiling a graph|compiled graph|torch\.compile (took|takes)|cache directory: .* torch\.compile", "compiling"),
+    (r"Capturing CUDA graph|Graph capturing finished", "capturing CUDA graphs"),
+    (r"[Mm]emory profiling|Profiling CUDA graph memory|Available KV cache memory|[GC]PU KV cache size", "sizing the KV cache"),
     (r"Starting vLLM (API )?server|Application startup complete", "starting its API server"),
 )
-_COUNTED = re.compile(r"(?P<done>\d+)/(?P<total>\d+) \[")
+# a tqdm bar: `45%|████▌     | 3/7 [00:00<00:01` or vLLM's own `50% Completed | 1/2 [00:00<00:00`
+_BAR = re.compile(r"(?P<what>Loading \w+|Capturing CUDA graphs).*\| (?P<done>\d+)/(?P<total>\d+) \[")
 
 
 class VllmEngine:
@@ -65,26 +68,24 @@ class VllmEngine:
             raise ConfigError(problems)
 
     def _argv(self, request: EngineRequest, owned: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
-        flags = {flag.name: flag for flag in request.recipe.command.flags if flag.name not in owned}
-        repeated = [flag for flag in request.recipe.command.flags if flag.name not in owned and flags[flag.name] is not flag]
-        flags |= {flag.name: flag for flag in _overridden(request)}
+        overridden = {base_name(flag.name): flag for flag in _overridden(request)}
+        emptied = {name for name, definition in BY_FLAG.items() if request.settings.value(definition.name) is None}
+        written = [
+            flag for flag in request.recipe.command.flags if base_name(flag.name) not in {*owned, *overridden, *emptied}
+        ]
         argv = [request.site.vllm, "serve", _model_path(request)]
-        for flag in [*repeated, *flags.values()]:
+        for flag in [*written, *overridden.values()]:
             argv += flag.tokens
         for name, values in owned.items():
             argv += [name, *values]
         return tuple(argv)
 
     def read_sign(self, line: str) -> LogSign | None:
-        for pattern, phase in _SIGNS:
-            if re.search(pattern, line):
-                return LogSign(phase)
-        counted = _COUNTED.search(line)
-        if counted and "shards" in line:
-            return LogSign("loading weights", int(counted["done"]), int(counted["total"]))
-        if counted and "Capturing" in line:
-            return LogSign("capturing CUDA graphs", int(counted["done"]), int(counted["total"]))
-        return None
+        bar = _BAR.search(line)
+        if bar:
+            phase = "loading weights" if bar["what"].startswith("Loading") else "capturing CUDA graphs"
+            return LogSign(phase, int(bar["done"]), int(bar["total"]))
+        return next((LogSign(phase) for pattern, phase in _SIGNS if re.search(pattern, line)), None)
 
 
 def _overridden(request: EngineRequest) -> list[Flag]:

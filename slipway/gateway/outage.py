@@ -103,7 +103,7 @@ def _answer(path: str, status: int, text: str, start: Message) -> list[Message]:
     else:
         content = {"error": {"message": text, "type": kind[0], "param": "model" if status == 404 else None, "code": kind[1]}}
     body = json.dumps(content).encode()
-    headers = [(name, value) for name, value in start["headers"] if name.lower() not in (b"content-length", b"content-type", b"retry-after")]
+    headers = [(name, value) for name, value in start.get("headers", ()) if name.lower() not in (b"content-length", b"content-type", b"retry-after")]
     headers += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     if status == 503:
         headers.append((b"retry-after", str(RETRY_AFTER).encode()))

@@ -57,6 +57,10 @@ class Blueprint:
             hasher.update(path.name.encode() + b"\0" + path.read_bytes())
         return hasher.hexdigest()[:12]
 
+    @property
+    def folder_name(self) -> str:
+        return f"{self.name}-{self.digest()}"
+
 
 @dataclass(frozen=True)
 class Installer:
@@ -89,7 +93,7 @@ class Installer:
 
 def ensure_environment(blueprint: Blueprint, folder: Path, runner: Runner, reporter: Reporter) -> Environment:
     """The environment of `blueprint` under `folder`, built if need be; two builders wait for each other. Raises SetupError."""
-    environment = Environment(folder / f"{blueprint.name}-{blueprint.digest()}")
+    environment = Environment(folder / blueprint.folder_name)
     if (environment.folder / _READY).exists():
         return environment
     folder.mkdir(parents=True, exist_ok=True)

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import psutil
 
+from slipway.render import write_atomically
+
 _GRACE = 5.0  # seconds between asking a process to end and ending it
 _ORPHAN_GRACE = 0.5  # the same for workers whose main process is gone: they have nothing to finish
 _SHARED_MEMORY = Path("/dev/shm")
-_PYTHON_NAMES = ("psm_*", "sem.mp-*")  # multiprocessing.shared_memory and multiprocessing's semaphores
 
 
 def find_leftovers(pid_files: Iterable[Path]) -> list[psutil.Process]:
@@ -44,14 +45,17 @@ def _belongs(process: psutil.Process, groups: dict[int, float]) -> bool:
 
 
 def end_leftovers(pid_files: Iterable[Path], grace: float = _GRACE) -> int:
-    """Ask all of them to end, end those that do not, and give their number."""
+    """Ask all of them to end, end those that do not, delete the shared memory they leave, and give their number."""
+    pid_files = list(pid_files)
     processes = find_leftovers(pid_files)
+    files = _mapped_by(processes).union(*(_note_of(path).read_text().split() for path in pid_files if _note_of(path).exists()))
     for process in processes:
         _signal(process, kill=False)
     _, alive = psutil.wait_procs(processes, timeout=grace)
     for process in alive:
         _signal(process, kill=True)
     psutil.wait_procs(alive, timeout=_GRACE)
+    _remove_unmapped(files)
     return len(processes)
 
 
@@ -62,42 +66,43 @@ def _signal(process: psutil.Process, *, kill: bool) -> None:
         pass
 
 
-def remove_shared_memory(since: float, folder: Path = _SHARED_MEMORY) -> list[Path]:
-    """Delete Python's segments in `folder` that this user has made after `since` (seconds since the epoch), and that no
-    process maps any more; gives those deleted.
-    """
-    candidates = [path for pattern in _PYTHON_NAMES for path in folder.glob(pattern) if _is_ours(path, since)]
-    mapped = _mapped_files(folder) if candidates else set()
-    orphans = [path for path in candidates if str(path) not in mapped]
-    for path in orphans:
-        path.unlink(missing_ok=True)
-    return orphans
+def note_shared_memory(pid_file: Path) -> None:
+    """Write down which segments a part's processes map now, for the day when all of them are killed at once."""
+    write_atomically(_note_of(pid_file), "\n".join(sorted(_mapped_by(find_leftovers([pid_file])))))
 
 
-def _is_ours(path: Path, since: float) -> bool:
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return False
-    return status.st_uid == os.getuid() and status.st_mtime >= since
+def _note_of(pid_file: Path) -> Path:
+    return pid_file.with_name(pid_file.name.partition(".")[0] + ".shm")
 
 
-def _mapped_files(folder: Path) -> set[str]:
-    """Paths below `folder` that processes map, as far as this user may look."""
+def _mapped_by(processes: Iterable[psutil.Process]) -> set[str]:
+    """Files in /dev/shm, below no folder, that these processes map."""
     found: set[str] = set()
-    for maps in Path("/proc").glob("[0-9]*/maps"):
-        try:
-            found.update(line.split(maxsplit=5)[5].rstrip() for line in maps.open() if f"{folder}/" in line)
-        except OSError:
-            continue
+    for process in processes:
+        found |= _mapped_files(Path(f"/proc/{process.pid}/maps"))
     return found
+
+
+def _mapped_files(maps: Path) -> set[str]:
+    try:
+        paths = {line.split(maxsplit=5)[5].rstrip() for line in maps.read_text().splitlines() if f" {_SHARED_MEMORY}/" in line}
+    except OSError:
+        return set()
+    return {path for path in paths if Path(path).parent == _SHARED_MEMORY}
+
+
+def _remove_unmapped(files: set[str]) -> None:
+    """Delete those of `files` that no process maps any more."""
+    if not files:
+        return
+    still: set[str] = set().union(*(_mapped_files(maps) for maps in Path("/proc").glob("[0-9]*/maps")))
+    for name in files - still:
+        Path(name).unlink(missing_ok=True)
 
 
 def main(pid_file: Path) -> None:
     """Called by a part's start script with the pid file of an earlier self, which is then gone."""
-    since = pid_file.stat().st_mtime
     end_leftovers([pid_file], _ORPHAN_GRACE)
-    remove_shared_memory(since)
     pid_file.unlink()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import time
 import xmlrpc.client
 from collections.abc import Callable
@@ -39,12 +40,12 @@ class Program:
 class Supervisor:
     """A client of one supervisord. Every call raises StackError when it does not answer."""
 
-    def __init__(self, socket: Path) -> None:
-        self._socket = socket
+    def __init__(self, path: Path) -> None:
+        self._path = path
 
     def _call(self, method: str, *arguments: object) -> Any:
         proxy = xmlrpc.client.ServerProxy(
-            "http://127.0.0.1", transport=SupervisorTransport(None, None, serverurl=f"unix://{self._socket}")
+            "http://127.0.0.1", transport=SupervisorTransport(None, None, serverurl=f"unix://{self._path}")
         )
         try:
             return getattr(proxy.supervisor, method)(*arguments)
@@ -82,7 +83,16 @@ class Supervisor:
                     raise
 
     def shutdown(self, wait: Callable[[float], None] = time.sleep) -> None:
-        """Stop all parts and supervisord itself; returns when its socket is gone."""
+        """Stop all parts and supervisord itself; returns when its socket is gone, which is after the last part."""
         self._call("shutdown")
-        while self.alive():
+        while self._listens():
             wait(0.05)
+
+    def _listens(self) -> bool:
+        """Whether supervisord is there at all: while it stops its parts it refuses every call."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(str(self._path))
+            except OSError:
+                return False
+        return True

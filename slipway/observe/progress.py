@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,13 +15,16 @@ class LogTail:
         self._offset = path.stat().st_size if path.exists() else 0
         self._start = self._offset
         self._rest = b""
+        self._inode = path.stat().st_ino if path.exists() else 0
 
     def new_lines(self) -> list[str]:
         """Complete lines since the last call; a progress bar's carriage returns count as line ends."""
         try:
             with self._path.open("rb") as stream:
-                if stream.seek(0, 2) < self._offset:  # supervisord has begun a new file
+                status = os.fstat(stream.fileno())
+                if status.st_ino != self._inode or status.st_size < self._offset:  # supervisord has begun a new file
                     self._start = self._offset = 0
+                    self._rest, self._inode = b"", status.st_ino
                 stream.seek(self._offset)
                 data = stream.read()
         except FileNotFoundError:

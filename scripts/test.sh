@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Every check there is: lint, types, unit, golden, integration against fakes, and end to end with the real parts.
+# Sets up what it needs under .slipway/; words after it go to the last pytest run: scripts/test.sh -k recovery
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+home="${SLIPWAY_HOME:-$PWD/.slipway}"
+dev="$home/envs/dev"
+
+step() { printf '\n== %s (%(%H:%M:%S)T)\n' "$1" -1; }
+
+step "environments"
+./runMe.sh --version
+if ! cmp -s requirements/dev.txt "$dev/ready"; then
+  "$home/envs/launcher/bin/python" -m venv --clear "$dev"
+  "$dev/bin/python" -m pip --disable-pip-version-check install -qq --no-deps --require-hashes -r requirements/dev.txt
+  cp requirements/dev.txt "$dev/ready"
+fi
+# the engine's and the gateway's take minutes: build them while the quick checks run
+mkdir -p "$home/logs"
+./runMe.sh prepare demo >"$home/logs/prepare.log" 2>&1 &
+prepare=$!
+trap 'kill "$prepare" 2>/dev/null || true' EXIT
+
+step "lint and types"
+"$dev/bin/ruff" check .
+"$dev/bin/ruff" format --check .
+"$dev/bin/mypy"
+
+step "unit and golden"
+"$dev/bin/python" -m pytest -q -n 2 tests/unit tests/golden
+
+step "engine and gateway environments"
+wait "$prepare" || { cat "$home/logs/prepare.log" >&2; exit 1; }
+tail -n 2 "$home/logs/prepare.log"
+
+step "integration"
+"$dev/bin/python" -m pytest -q -n 2 --dist loadfile tests/integration
+
+step "end to end, with the real parts"
+"$dev/bin/python" -m pytest -q tests/e2e "$@"

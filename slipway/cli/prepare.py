@@ -1,0 +1,21 @@
+"""`prepare`: everything that a first launch would download and build, with nothing started."""
+
+from __future__ import annotations
+
+import click
+
+from slipway.cli.context import make_app, with_overrides
+from slipway.cli.display import open_reporter
+from slipway.configuration import read_configuration
+
+
+@click.command("prepare")
+@click.argument("model", required=False, default="")
+@with_overrides
+def command(model: str, overrides: tuple[str, ...]) -> None:
+    """Build the environments that a launch of MODEL needs."""
+    app = make_app(overrides, model)
+    configuration = read_configuration(app.sources)
+    with open_reporter() as reporter:
+        app.launcher(reporter).prepare(configuration)
+    click.echo("engine and gateway environments are ready")

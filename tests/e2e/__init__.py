@@ -1,0 +1,1 @@
+"""The real parts: vLLM, LiteLLM and PostgreSQL, launched by ./runMe.sh."""

@@ -1,0 +1,101 @@
+"""One real stack for the whole run, launched the way a person would."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MASTER_KEY = "sk-FAKE"
+
+
+@dataclass
+class Stack:
+    """A launched stack and the means to talk to it."""
+
+    environ: dict[str, str]
+    port: int
+    welcome: str = ""
+    phases: str = ""
+    overrides: tuple[str, ...] = field(default=())
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def run(self, *words: str, timeout: float = 900) -> subprocess.CompletedProcess[str]:
+        """./runMe.sh WORDS, with this stack's name and ports."""
+        return subprocess.run(
+            [str(ROOT / "runMe.sh"), *words], env=self.environ, cwd="/", text=True, capture_output=True, timeout=timeout, check=False
+        )
+
+    def up(self, model: str = "demo") -> subprocess.CompletedProcess[str]:
+        return self.run("up", model, *[word for pair in self.overrides for word in ("-o", pair)])
+
+    def status(self) -> dict[str, Any]:
+        status: dict[str, Any] = json.loads(self.run("status", "--json").stdout)
+        return status
+
+    def part(self, name: str) -> dict[str, Any]:
+        return next(part for part in self.status()["parts"] if part["part"] == name)
+
+    def client(self, key: str = MASTER_KEY) -> httpx.Client:
+        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {key}"}, timeout=120)
+
+    def chat(self, text: str, key: str = MASTER_KEY, **more: Any) -> httpx.Response:
+        body = {"model": "vllm_agent", "messages": [{"role": "user", "content": text}], **more}
+        with self.client(key) as client:
+            return client.post("/v1/chat/completions", json=body)
+
+    def log(self, part: str) -> str:
+        return (ROOT / f".slipway/logs/{self.environ['STACK_NAME']}/{part}.log").read_text(errors="replace")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
+    """The first true value of `condition`, looked at ten times a second; fails after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if value := condition():
+            return value
+        time.sleep(0.1)
+    pytest.fail(f"not within {seconds:g} s: {what}")
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    environ = {name: value for name, value in os.environ.items() if not re.match(r"LITELLM_|VLLM_|HF_|DATABASE_URL|MODEL$", name)}
+    port = free_port()
+    environ |= {"STACK_NAME": f"e2e-{os.getpid()}", "GATEWAY_PORT": str(port), "ENGINE_PORT": str(free_port()), "RUNTIME": "local"}
+    stack = Stack(environ, port, overrides=("--enable-log-requests=", "MAX_PARALLEL_REQUESTS=4"))
+    try:
+        launch = stack.up()
+        assert launch.returncode == 0, launch.stderr
+        stack.welcome, stack.phases = launch.stdout, launch.stderr
+        yield stack
+    finally:
+        stack.run("down", "--volumes")
+
+
+@pytest.fixture
+def virtual_key(stack: Stack) -> Iterator[str]:
+    with stack.client() as client:
+        key = client.post("/key/generate", json={}).raise_for_status().json()["key"]
+        yield key
+        client.post("/key/delete", json={"keys": [key]})

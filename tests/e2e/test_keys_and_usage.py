@@ -1,0 +1,76 @@
+"""Virtual keys, spend rows and the usage report, in a real PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.e2e.conftest import Stack, until
+
+
+_TODAY = {"start_date": "2000-01-01 00:00:00", "end_date": "2100-01-01 00:00:00", "page_size": 100}
+
+
+def _requests_of(page: Any, end_user: str = "") -> list[Any]:
+    assert page["total"] <= 100, "this helper reads one page"
+    return [row for row in page["data"] if not end_user or row["end_user"] == end_user]
+
+
+def usage(stack: Stack, by: str) -> dict[str, dict[str, Any]]:
+    rows = json.loads(stack.run("usage", "--by", by, "--since", "1h", "--json").stdout)
+    return {row["name"]: row for row in rows}
+
+
+def test_a_virtual_key_is_made_used_deleted_and_refused(stack: Stack) -> None:
+    with stack.client() as admin:
+        key = admin.post("/key/generate", json={}).raise_for_status().json()["key"]
+        assert stack.chat("Hello", key=key).status_code == 200
+        admin.post("/key/delete", json={"keys": [key]}).raise_for_status()
+
+    until(lambda: stack.chat("Hello", key=key).status_code == 401, 30, "the deleted key is refused")
+
+
+def test_a_key_for_one_model_is_refused_for_another(stack: Stack) -> None:
+    with stack.client() as admin:
+        key = admin.post("/key/generate", json={"models": ["demo"]}).raise_for_status().json()["key"]
+
+    assert stack.chat("Hello", key=key, model="demo").status_code == 200
+    assert stack.chat("Hello", key=key, model="vllm_agent").status_code in (401, 403)
+
+
+def test_every_request_leaves_a_spend_row_with_its_tokens(stack: Stack) -> None:
+    with stack.client() as admin:
+        key = admin.post("/key/generate", json={"key_alias": "counted"}).raise_for_status().json()["key"]
+    answers = [stack.chat("Hello", key=key).raise_for_status().json()["usage"] for _ in range(3)]
+    streamed = stack.chat("Hello", key=key, stream=True)
+    assert streamed.text.rstrip().endswith("data: [DONE]")
+
+    row = until(lambda: (r := usage(stack, "key").get("counted")) and r["requests"] == 4 and r, 60, "four rows of the key 'counted'")
+
+    assert row["errors"] == 0
+    assert row["prompt_tokens"] == sum(answer["prompt_tokens"] for answer in answers) // 3 * 4
+    assert row["completion_tokens"] > sum(answer["completion_tokens"] for answer in answers)
+    assert 0 < row["median"] <= row["p95"]
+
+
+def test_failed_requests_count_as_errors(stack: Stack, virtual_key: str) -> None:
+    stack.chat("Hello", key=virtual_key, temperature=-5)
+
+    until(lambda: any(row["errors"] for row in usage(stack, "model").values()), 60, "an error in the usage report")
+
+
+def test_usage_by_day_is_a_table_for_people(stack: Stack) -> None:
+    stack.chat("Hello").raise_for_status()
+
+    table = until(lambda: (t := stack.run("usage", "--by", "day").stdout).startswith("day ") and t, 60, "a table")
+
+    assert table.splitlines()[0].split() == ["day", "requests", "errors", "prompt", "tokens", "completion", "tokens", "median", "s", "p95", "s"]
+
+
+def test_the_launchs_own_request_is_logged_but_not_in_the_report(stack: Stack) -> None:
+    def logged(end_user: str = "") -> int:
+        with stack.client() as admin:
+            return len(_requests_of(admin.get("/spend/logs/ui", params=_TODAY).json(), end_user))
+
+    until(lambda: logged("slipway-launch") == 1, 60, "the launch's row")
+    until(lambda: sum(row["requests"] for row in usage(stack, "model").values()) == logged() - 1, 60, "all but the launch's row")

@@ -1,0 +1,49 @@
+"""Another model in place of the first, and an end that leaves nothing but the data. Runs last: it stops the stack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psutil
+from tests.e2e.conftest import ROOT, Stack
+
+
+def processes_of(stack: Stack) -> list[str]:
+    """Command lines of processes that belong to this stack, by the names of its folders."""
+    name = stack.environ["STACK_NAME"]
+    lines = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
+    return [line for line in lines if f"/{name}/" in line or "VLLM::" in line]
+
+
+def test_switching_keeps_vllm_agent_and_the_keys(stack: Stack, virtual_key: str, tmp_path: Path) -> None:
+    twin = ROOT / "models" / f"{stack.environ['STACK_NAME']}.yml"
+    twin.write_text((ROOT / "models/demo.yml").read_text() + "aliases: [the-twin]\n")
+    database = stack.part("database")["pid"]
+    try:
+        switched = stack.up(twin.stem)
+
+        assert switched.returncode == 0, switched.stderr
+        assert stack.status()["model"] == twin.stem
+        assert stack.part("database")["pid"] == database
+        for model in ("vllm_agent", "the-twin", twin.stem):
+            assert stack.chat("Hello", key=virtual_key, model=model).status_code == 200
+        assert stack.chat("Hello", model="demo").status_code == 404
+    finally:
+        twin.unlink()
+
+
+def test_down_leaves_nothing_running_and_nothing_on_the_tmpfs_and_keeps_the_data(stack: Stack) -> None:
+    before = processes_of(stack)
+    stopped = stack.run("down")
+
+    assert before
+    assert stopped.returncode == 0, stopped.stderr
+    assert processes_of(stack) == []
+    assert [path.name for path in Path("/dev/shm").iterdir() if path.name.startswith(("slipway-", "psm_", "sem.mp-"))] == []
+    assert (ROOT / f".slipway/data/{stack.environ['STACK_NAME']}/postgres/PG_VERSION").exists()
+    assert stack.run("status").stdout == "nothing is running\n"
+
+
+def test_down_with_volumes_deletes_the_data(stack: Stack) -> None:
+    assert stack.run("down", "--volumes").returncode == 0
+    assert not (ROOT / f".slipway/data/{stack.environ['STACK_NAME']}").exists()

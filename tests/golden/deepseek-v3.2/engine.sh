@@ -1,0 +1,19 @@
+#!/bin/sh
+# Starts engine; rendered by Slipway. Secrets are read here, at start, from files: none is in this script or in an argv.
+set -eu
+export NCCL_IB_DISABLE=1
+export VLLM_NO_USAGE_STATS=1
+if [ -r /slipway/secrets/HF_TOKEN ]; then HF_TOKEN="$(cat /slipway/secrets/HF_TOKEN)"; export HF_TOKEN; fi
+if [ -r /slipway/secrets/VLLM_API_KEY ]; then VLLM_API_KEY="$(cat /slipway/secrets/VLLM_API_KEY)"; export VLLM_API_KEY; fi
+exec vllm serve deepseek-ai/DeepSeek-V3.2 \
+  --trust-remote-code \
+  --tensor-parallel-size 8 \
+  --gpu-memory-utilization 0.90 \
+  --kernel-config '{"enable_flashinfer_autotune": false}' \
+  --tokenizer-mode deepseek_v32 \
+  --enable-auto-tool-choice \
+  --tool-call-parser deepseek_v32 \
+  --reasoning-parser deepseek_v3 \
+  --host 0.0.0.0 \
+  --port 8000 \
+  --served-model-name deepseek-v3.2 deepseek-v32 vllm_agent

@@ -1,0 +1,15 @@
+#!/bin/sh
+# Starts engine; rendered by Slipway. Secrets are read here, at start, from files: none is in this script or in an argv.
+set -eu
+export NCCL_IB_DISABLE=1
+export VLLM_NO_USAGE_STATS=1
+if [ -r /slipway/secrets/HF_TOKEN ]; then HF_TOKEN="$(cat /slipway/secrets/HF_TOKEN)"; export HF_TOKEN; fi
+if [ -r /slipway/secrets/VLLM_API_KEY ]; then VLLM_API_KEY="$(cat /slipway/secrets/VLLM_API_KEY)"; export VLLM_API_KEY; fi
+exec vllm serve mistralai/Devstral-Small-2-24B-Instruct-2512 \
+  --max-model-len 262144 \
+  --enable-auto-tool-choice \
+  --tool-call-parser mistral \
+  --gpu-memory-utilization 0.75 \
+  --host 0.0.0.0 \
+  --port 8000 \
+  --served-model-name devstral-small-2-24b devstral vllm_agent

@@ -1,0 +1,17 @@
+#!/bin/sh
+# Starts engine; rendered by Slipway. Secrets are read here, at start, from files: none is in this script or in an argv.
+set -eu
+export NCCL_IB_DISABLE=1
+export VLLM_NO_USAGE_STATS=1
+export VLLM_USE_DEEP_GEMM=1
+if [ -r /slipway/secrets/HF_TOKEN ]; then HF_TOKEN="$(cat /slipway/secrets/HF_TOKEN)"; export HF_TOKEN; fi
+if [ -r /slipway/secrets/VLLM_API_KEY ]; then VLLM_API_KEY="$(cat /slipway/secrets/VLLM_API_KEY)"; export VLLM_API_KEY; fi
+exec vllm serve Qwen/Qwen3-Coder-Next-FP8 \
+  --enable-auto-tool-choice \
+  --tool-call-parser qwen3_coder \
+  --enable-prefix-caching \
+  --kv-cache-dtype fp8 \
+  --gpu-memory-utilization 0.75 \
+  --host 0.0.0.0 \
+  --port 8000 \
+  --served-model-name qwen3-coder-next qwen-coder-next vllm_agent

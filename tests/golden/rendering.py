@@ -1,0 +1,90 @@
+"""Renders every model file as the containers do, and the demo as the local launcher does, with fixed paths and hardware."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+from slipway.configuration import Sources, read_configuration, read_sources
+from slipway.database.server import Server, unprivileged
+from slipway.engines import build_plan
+from slipway.hardware import Hardware
+from slipway.launchers.local_files import Programs, local_site, render_local
+from slipway.paths import Paths
+from slipway.plan import Site
+from slipway.recipe import model_names
+from slipway.render import RenderedFile, render_generated
+
+ROOT = Path(__file__).parents[2]
+GOLDEN = Path(__file__).parent
+LOCAL = "local"
+
+CONTAINER = Site(
+    root="/slipway",
+    generated="/generated",
+    secrets="/slipway/secrets",
+    vllm="vllm",
+    engine_bind="0.0.0.0",
+    engine_host="vllm-node",
+)
+HARDWARE = Hardware("cuda", 1)
+
+
+def sources() -> Sources:
+    """The built-in defaults and the repository's vars.env; nothing of the process environment, nothing that is not in git."""
+    found = read_sources(ROOT, {})
+    return Sources(found.models, tuple(layer for layer in found.weak if layer.label != "vars.local.env"), found.strong)
+
+
+def names() -> list[str]:
+    return model_names(ROOT / "models")
+
+
+def render_model(name: str) -> dict[str, str]:
+    """File name -> text of one model's generated files."""
+    plan = build_plan(read_configuration(sources(), name), HARDWARE, CONTAINER)
+    return _texts(render_generated(plan, CONTAINER, ROOT / "templates"))
+
+
+def render_demo_locally() -> dict[str, str]:
+    """File name -> text of every file of a local launch of the demo, on a machine without a GPU."""
+    paths = Paths(Path("/slipway"), Path("/slipway/.slipway"), Path("/dev/shm/slipway-0123456789"), "slipway")
+    envs = paths.environments
+    programs = Programs(
+        vllm=envs / "engine-cpu-0123456789ab/bin/vllm",
+        litellm=envs / "gateway-0123456789ab/bin/litellm",
+        node=Path("/usr/bin/node"),
+        prisma=envs / "gateway-0123456789ab/prisma",
+        server=_AnyonesServer(Path("/usr/lib/postgresql/bin"), paths.data / "postgres", paths.sockets),
+    )
+    site = local_site(paths, programs)
+    plan = build_plan(read_configuration(sources(), "demo"), Hardware("cpu"), site)
+    return _texts(render_local(plan, site, _with_real_templates(paths), programs))
+
+
+class _AnyonesServer(Server):
+    """PostgreSQL's command as a user who is not root gets it."""
+
+    def argv(self) -> tuple[str, ...]:
+        return super().argv()[len(unprivileged()) :]
+
+
+def _texts(files: tuple[RenderedFile, ...]) -> dict[str, str]:
+    return {file.path.name: file.text.replace(shlex.quote(sys.executable), "/usr/bin/python3") for file in files}
+
+
+def _with_real_templates(paths: Paths) -> Paths:
+    """The same paths, except that templates are read from the real checkout."""
+
+    class WithTemplates(Paths):
+        @property
+        def templates(self) -> Path:
+            return ROOT / "templates"
+
+    return WithTemplates(paths.root, paths.home, paths.run, paths.stack)
+
+
+def render_all() -> dict[str, dict[str, str]]:
+    """Golden folder -> file name -> text."""
+    return {name: render_model(name) for name in names()} | {LOCAL: render_demo_locally()}

@@ -1,0 +1,98 @@
+"""Launches that are interrupted, killed, or started twice."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+
+import psutil
+import pytest
+
+from .sandbox import Sandbox, wait_until
+
+HANGING_ENGINE = ("-o", "VLLM_FAKE_HANG=1")
+
+
+def start_up_to(sandbox: Sandbox, stage: str) -> subprocess.Popen[str]:
+    """Start a launch that hangs, or is slow, in `stage`, and wait until it is there."""
+    if stage == "database":
+        shutil.rmtree(sandbox.paths.data)
+        launch = sandbox.start("up", "tiny")
+        wait_until(lambda: (sandbox.paths.data / "postgres.new/base").exists(), "initdb is at work")
+    elif stage == "engine":
+        launch = sandbox.start("up", "tiny", *HANGING_ENGINE)
+        wait_until(lambda: "arguments" in sandbox.log("engine"), "the engine runs")
+    else:
+        launch = sandbox.start("up", "tiny", env={"FAKE_GATEWAY_HANG": "1"})
+        wait_until(lambda: "starting" in sandbox.log("gateway"), "the gateway runs")
+    return launch
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+@pytest.mark.parametrize("stage", ["database", "engine", "gateway"])
+def test_an_interrupted_launch_leaves_nothing(sandbox: Sandbox, stage: str, sent: signal.Signals) -> None:
+    launch = start_up_to(sandbox, stage)
+    if sent == signal.SIGINT:
+        os.killpg(launch.pid, sent)  # as a terminal does
+    else:
+        launch.send_signal(sent)
+    result = sandbox.finish(launch)
+    assert (result.status, result.stderr.splitlines()[-1]) == (130, "error: interrupted")
+    sandbox.check_nothing_left()
+    assert sandbox.up().status == 0
+
+
+def test_pressing_ctrl_c_again_and_again_does_not_stop_the_cleaning_up(sandbox: Sandbox) -> None:
+    launch = start_up_to(sandbox, "engine")
+    while launch.poll() is None:
+        os.killpg(launch.pid, signal.SIGINT)
+        try:
+            launch.wait(timeout=0.05)
+        except subprocess.TimeoutExpired:
+            continue
+    assert launch.returncode == 130
+    launch.communicate()
+    sandbox.check_nothing_left()
+
+
+@pytest.mark.parametrize("stage", ["database", "engine", "gateway"])
+def test_a_killed_launch_holds_no_lock_and_the_next_one_heals(sandbox: Sandbox, stage: str) -> None:
+    launch = start_up_to(sandbox, stage)
+    launch.kill()
+    launch.communicate()
+    sandbox.up("tiny")
+    assert sandbox.states() == {"database": "ready", "engine": "ready", "gateway": "ready"}
+    assert sandbox.chat().ok
+
+
+def test_the_next_launch_goes_on_with_the_engine_of_a_killed_one(sandbox: Sandbox) -> None:
+    options = ("-o", "VLLM_FAKE_LOAD_SECONDS=3")
+    launch = sandbox.start("up", "tiny", *options)
+    wait_until(lambda: "1/5" in sandbox.log("engine"), "the engine loads")
+    launch.kill()
+    launch.communicate()
+    engine = sandbox.pid("engine")
+    sandbox.up("tiny", *options)
+    assert sandbox.pid("engine") == engine
+
+
+def test_what_a_killed_launch_has_started_is_stopped_by_down(sandbox: Sandbox) -> None:
+    launch = start_up_to(sandbox, "engine")
+    launch.kill()
+    launch.communicate()
+    assert sandbox.call("down").stdout == "stopped; its data is kept\n"
+    sandbox.check_nothing_left()
+
+
+def test_a_second_launch_at_the_same_time_is_refused_and_names_the_first(sandbox: Sandbox) -> None:
+    launch = start_up_to(sandbox, "engine")
+    expected = (
+        f"error: cannot start {{}}: a launch (process {launch.pid}) is at work on this stack\n"
+        "hint: wait for it, or end it; the lock goes with it\n"
+    )
+    assert sandbox.fail("up", "tiny") == (1, expected.format("a launch"))
+    assert sandbox.fail("down") == (1, expected.format("a stop"))
+    assert launch.poll() is None
+    assert psutil.pid_exists(sandbox.pid("engine"))

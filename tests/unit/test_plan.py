@@ -1,0 +1,102 @@
+"""The plan: routes, ports, images, and who may listen where with which key."""
+
+from __future__ import annotations
+
+import pytest
+
+from slipway.errors import ConfigError
+from slipway.plan import EnginePlan, GatewayPlan, Plan, Route, check_exposure
+from slipway.secrets import Secret
+from tests.unit.building import configure, plan
+
+MODEL = "description: A model\ncommand: vllm serve a/b\naliases: [small]\nlitellm: {top_k: 3}\n"
+DEFAULTS = {"temperature": 0.7, "top_p": 0.9, "top_k": 3, "repetition_penalty": 1.1, "max_tokens": 131072}
+
+
+def test_a_plan_is_everything_that_will_run() -> None:
+    engine = EnginePlan(
+        name="engine",
+        kind="vllm",
+        argv=(
+            *("vllm", "serve", "a/b", "--gpu-memory-utilization", "0.75", "--host", "127.0.0.1", "--port", "8000"),
+            *("--served-model-name", "m", "small", "vllm_agent"),
+        ),
+        env={"VLLM_NO_USAGE_STATS": "1"},
+        secrets=("HF_TOKEN", "VLLM_API_KEY"),
+        base_url="http://127.0.0.1:8000",
+        served_names=("m", "small", "vllm_agent"),
+    )
+    assert plan(MODEL) == Plan(
+        model="m",
+        recipe_path="models/m.yml",
+        description="A model",
+        device="cpu",
+        engines=(engine,),
+        gateway=GatewayPlan(
+            host="127.0.0.1",
+            port=4000,
+            max_parallel_requests=16,
+            request_timeout=3600,
+            routes=tuple(Route(name, name, "engine", "http://127.0.0.1:8000/v1", DEFAULTS) for name in ("m", "small", "vllm_agent")),
+        ),
+        images={
+            "ENGINE_IMAGE": "vllm/vllm-openai:v0.32.0",
+            "GATEWAY_IMAGE": "ghcr.io/berriai/litellm:v1.106.2",
+            "DATABASE_IMAGE": "postgres:16",
+        },
+    )
+
+
+def test_an_emptied_sampling_default_is_not_applied() -> None:
+    routes = plan(MODEL, overrides=["top_p=", "repetition_penalty="]).gateway.routes
+    assert routes[0].defaults == {"temperature": 0.7, "top_k": 3, "max_tokens": 131072}
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:4000"),
+        ("0.0.0.0", "http://127.0.0.1:4000"),
+        ("::", "http://127.0.0.1:4000"),
+        ("::1", "http://[::1]:4000"),
+        ("192.168.0.7", "http://192.168.0.7:4000"),
+        ("localhost", "http://localhost:4000"),
+    ],
+)
+def test_a_client_on_this_machine_gets_an_address_that_it_can_reach(host: str, url: str) -> None:
+    assert plan(MODEL, overrides=[f"GATEWAY_HOST={host}"]).gateway.url == url
+
+
+@pytest.mark.parametrize(
+    ("vars_env", "overrides", "message"),
+    [
+        ("", ["ENGINE_PORT=4000"], "built-in default: gateway and engine cannot both use port 4000"),
+        ("\nGATEWAY_PORT=8000\n", [], "vars.env:2: gateway and engine cannot both use port 8000"),
+    ],
+)
+def test_gateway_and_engine_cannot_share_a_port(vars_env: str, overrides: list[str], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        plan(MODEL, vars_env=vars_env, overrides=overrides)
+    assert caught.value.message == message
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "localhost", "::1"])
+def test_loopback_may_be_opened_with_the_default_key(host: str) -> None:
+    check_exposure(configure(MODEL, overrides=[f"GATEWAY_HOST={host}"]).settings, {})
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.7", "::1234", "127.evil.example", "localhost.evil.example", "box"])
+@pytest.mark.parametrize("secrets", [{}, {"LITELLM_MASTER_KEY": Secret("sk-FAKE")}])
+def test_any_other_address_is_refused_with_the_default_key(host: str, secrets: dict[str, Secret]) -> None:
+    settings = configure(MODEL, vars_env=f"\nGATEWAY_HOST={host}\n").settings
+    with pytest.raises(ConfigError) as caught:
+        check_exposure(settings, secrets)
+    assert caught.value.message == (
+        f"vars.env:2: GATEWAY_HOST={host} opens the gateway to others, and its key is sk-FAKE "
+        "(put a key of your own that starts with sk- into secrets/LITELLM_MASTER_KEY)"
+    )
+
+
+def test_any_address_may_be_opened_with_a_key_of_one_s_own() -> None:
+    settings = configure(MODEL, overrides=["GATEWAY_HOST=0.0.0.0"]).settings
+    check_exposure(settings, {"LITELLM_MASTER_KEY": Secret("sk-mine")})
