@@ -75,7 +75,7 @@ def _structure_problems(path: str, text: str) -> list[Problem]:
     """What the parser would take but must not: a mapping that holds itself, and nesting that exhausts the stack."""
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark else 1
         if isinstance(event, yaml.AliasEvent):
             return [Problem(path, line, f"YAML aliases such as *{event.anchor} are not supported", "write the value out")]
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)

@@ -157,32 +157,15 @@ CITIES = (
     "São Paulo", "Lima", "Reykjavik", "Edinburgh",
 )  # fmt: skip
 ONSETS = (
-    "b",
-    "br",
-    "c",
-    "d",
-    "f",
-    "g",
-    "h",
-    "j",
-    "k",
-    "kl",
-    "l",
-    "m",
-    "n",
-    "p",
-    "r",
-    "s",
-    "sh",
-    "st",
-    "t",
-    "tr",
-    "v",
-    "w",
+    "b", "br", "c", "d", "f", "g", "h", "j", "k", "kl", "l", "m", "n", "p", "r", "s", "sh", "st", "t", "tr", "v", "w",
     "z",
-)
-VOWELS = ("a", "e", "i", "o", "u", "a", "e", "o", "ai", "ou")
-CODAS = ("", "", "", "", "n", "r", "l", "s", "m", "t", "ck", "ng", "burg", "ton")
+)  # fmt: skip
+VOWELS = (
+    "a", "e", "i", "o", "u", "a", "e", "o", "ai", "ou",
+)  # fmt: skip
+CODAS = (
+    "", "", "", "", "n", "r", "l", "s", "m", "t", "ck", "ng", "burg", "ton",
+)  # fmt: skip
 
 WEATHER_QUESTIONS = (
     "What is the weather in {}?", "What's the weather in {}?", "What is the weather like in {}?", "Weather in {}",

@@ -30,6 +30,8 @@ VERBS = {
 
 INTERNAL_ERROR = 70
 
+_REQUESTS_TO_END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 class _Verbs(click.Group):
     def list_commands(self, context: click.Context) -> list[str]:
@@ -65,13 +67,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help", "--version")):
         words.insert(0, "up")
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+    for number in _REQUESTS_TO_END:
+        # one that is ignored already, as under nohup, stays so
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _interrupt)
     sys.exit(_guarded(words))
 
 
 def _interrupt(number: int, frame: object) -> None:
-    """A polite request to end is the same as Ctrl-C: what was started is stopped."""
+    """A polite request to end is the same as Ctrl-C: what was started is stopped, and a second one does not disturb that."""
+    for other in _REQUESTS_TO_END:
+        signal.signal(other, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

@@ -130,7 +130,7 @@ def unprivileged() -> tuple[str, ...]:
     if os.geteuid() != 0:
         return ()
     user = _server_user()
-    prefix = ("setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups")
+    prefix: tuple[str, ...] = ("setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups")
     if _may_pass_folders():
         keep = "-all,+dac_read_search"
         prefix += ("--securebits=+no_setuid_fixup", f"--inh-caps={keep}", f"--ambient-caps={keep}", f"--bounding-set={keep}")

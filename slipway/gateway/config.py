@@ -10,7 +10,7 @@ ENVIRONMENT = {
     "DISABLE_SCHEMA_UPDATE": "true",
     # no price list from the internet at every start
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
-    "LITELLM_WORKER_STARTUP_HOOKS": "slipway.gateway.outage:install",
+    "LITELLM_WORKER_STARTUP_HOOKS": "slipway.gateway.outage:install,slipway.gateway.responses:install",
     "LITELLM_MODE": "PRODUCTION",
     "LITELLM_LOG": "WARNING",
 }

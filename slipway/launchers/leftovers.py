@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -51,12 +52,27 @@ def end_leftovers(pid_files: Iterable[Path], grace: float = _GRACE) -> int:
     files = _mapped_by(processes).union(*(_note_of(path).read_text().split() for path in pid_files if _note_of(path).exists()))
     for process in processes:
         _signal(process, kill=False)
-    _, alive = psutil.wait_procs(processes, timeout=grace)
+    alive = _wait(processes, grace)
     for process in alive:
         _signal(process, kill=True)
-    psutil.wait_procs(alive, timeout=_GRACE)
+    _wait(alive, _GRACE)
     _remove_unmapped(files)
     return len(processes)
+
+
+def _wait(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Wait until all have ended, and give those that have not. A zombie has: in a container nobody may ever reap it."""
+    deadline = time.monotonic() + seconds
+    while (alive := [process for process in processes if _runs(process)]) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return alive
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _signal(process: psutil.Process, *, kill: bool) -> None:
@@ -85,7 +101,7 @@ def _mapped_by(processes: Iterable[psutil.Process]) -> set[str]:
 
 def _mapped_files(maps: Path) -> set[str]:
     try:
-        paths = {line.split(maxsplit=5)[5].rstrip() for line in maps.read_text().splitlines() if f" {_SHARED_MEMORY}/" in line}
+        paths = {line.split(maxsplit=5)[5].rstrip() for line in maps.read_text(errors="replace").splitlines() if f" {_SHARED_MEMORY}/" in line}
     except OSError:
         return set()
     return {path for path in paths if Path(path).parent == _SHARED_MEMORY}

@@ -26,11 +26,13 @@ def check_port(settings: Settings, name: str, host: str, own: Collection[int] = 
     owner = listener(port) if number == errno.EADDRINUSE else None
     if owner and owner.pid in own:
         return
-    source = settings.source(name)
     reason, hint = {
         errno.EADDRINUSE: (f"port {port} is in use by {describe(owner)}", f"end it, or set {name} to another port"),
         errno.EACCES: (f"port {port} is for root only", f"set {name} to a port above 1023"),
     }.get(number or 0, (f"{host} is not an address of this machine", "set GATEWAY_HOST=127.0.0.1"))
+    if number not in (errno.EADDRINUSE, errno.EACCES):
+        name = "GATEWAY_HOST"
+    source = settings.source(name)
     raise ConfigError([Problem(source.label, source.line, f"{name}: {reason}", hint)])
 
 
@@ -41,7 +43,7 @@ def listener(port: int) -> psutil.Process | None:
     except psutil.AccessDenied:
         return None
     for connection in connections:
-        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+        if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port and connection.pid:
             try:
                 return psutil.Process(connection.pid)
             except psutil.NoSuchProcess:

@@ -159,6 +159,16 @@ def test_defaults_reach_the_engine_through_the_anthropic_protocol_too(stack: Sta
         assert part in sampling
 
 
+def test_defaults_reach_the_engine_through_the_responses_protocol_too(stack: Stack, openai_client: openai.OpenAI) -> None:
+    before = stack.log("engine")
+    answer = openai_client.responses.create(model="vllm_agent", input="What is the capital of France?")
+
+    sampling = last_sampling(stack, before)
+    assert answer.output_text
+    for part in ("temperature=0.2", "top_p=0.9", "top_k=20", "repetition_penalty=1.0", "max_tokens=512"):
+        assert part in sampling
+
+
 def test_parameters_that_the_engine_does_not_know_are_dropped(stack: Stack) -> None:
     answer = stack.chat("Hello", flux_capacitor=1.21, service_tier="auto", metadata={"a": "b"}, temperature=0)
 

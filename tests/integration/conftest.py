@@ -55,12 +55,12 @@ def prototype(scratch: Path, programs: Path) -> Path:
 
 
 @pytest.fixture
-def new_sandbox(prototype: Path, scratch: Path) -> Iterator[Callable[[], Sandbox]]:
-    """Each call gives another sandbox; at the end each must come down without a trace."""
+def new_sandbox(prototype: Path, scratch: Path) -> Iterator[Callable[..., Sandbox]]:
+    """Each call gives another sandbox, whose folder has `prefix` in its name; at the end each must come down without a trace."""
     made: list[Sandbox] = []
 
-    def make() -> Sandbox:
-        root = scratch / secrets.token_hex(4)
+    def make(prefix: str = "") -> Sandbox:
+        root = scratch / f"{prefix}{secrets.token_hex(4)}"
         # unlike shutil.copytree, cp keeps the database's owner
         subprocess.run(["cp", "-a", prototype, root], check=True)
         sandbox = Sandbox(root, root / ".slipway", f"t{secrets.token_hex(3)}")
@@ -84,7 +84,7 @@ def new_sandbox(prototype: Path, scratch: Path) -> Iterator[Callable[[], Sandbox
 
 
 @pytest.fixture
-def sandbox(new_sandbox: Callable[[], Sandbox]) -> Sandbox:
+def sandbox(new_sandbox: Callable[..., Sandbox]) -> Sandbox:
     return new_sandbox()
 
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# ruff: noqa: T201
 """A stand-in for vLLM: takes `vllm serve MODEL --flags…`, logs like it, and answers a few routes.
 
 What it does is steered by its environment, which `-o VLLM_FAKE_…=…` reaches:
@@ -15,6 +16,7 @@ A chat whose text is `die` ends the process in the middle of the request.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import mmap
 import os
@@ -35,7 +37,9 @@ def setting(name: str) -> str:
 
 
 def say(text: str) -> None:
-    print(f"(APIServer pid={os.getpid()}) {text}", flush=True)
+    """Like Python's logging, this does not mind that nobody reads on."""
+    with contextlib.suppress(BrokenPipeError):
+        print(f"(APIServer pid={os.getpid()}) {text}", flush=True)
 
 
 def crash(text: str) -> None:

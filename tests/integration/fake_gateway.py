@@ -1,18 +1,19 @@
 #!/usr/bin/env python3
+# ruff: noqa: T201
 """A stand-in for LiteLLM: reads the rendered config.yaml, checks the key, applies the defaults, asks the engine.
 
     FAKE_GATEWAY_CRASH   print this text (`\\n` is a line end) and die at once
-    FAKE_GATEWAY_HANG    say one line, then nothing for ever
+    FAKE_GATEWAY_HANG    say one line, then nothing for as long as the file of this name exists
 """
 
 from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 import socketserver
 import sys
+import time
 import urllib.error
 import urllib.request
 from http.server import BaseHTTPRequestHandler
@@ -100,8 +101,8 @@ def main() -> None:
     if text := os.environ.get("FAKE_GATEWAY_CRASH"):
         print(text.replace("\\n", "\n"), flush=True)
         os._exit(3)
-    while os.environ.get("FAKE_GATEWAY_HANG"):
-        signal.pause()
+    while Path(os.environ.get("FAKE_GATEWAY_HANG", "/nowhere")).exists():
+        time.sleep(0.05)
     config = yaml.safe_load(Path(argument("--config")).read_text())
     ROUTES.update({route["model_name"]: route["litellm_params"] for route in config["model_list"]})
     with Server((argument("--host"), int(argument("--port"))), Api) as server:

@@ -34,7 +34,10 @@ root = Path.cwd()
 print(engine_blueprint(root, "cpu").digest(), gateway_blueprint(root).digest())
 """
 
-_MIGRATIONS = {"1_keys": "CREATE TABLE keys (token text);", "2_index": "CREATE INDEX CONCURRENTLY IF NOT EXISTS keys_token ON keys (token);"}
+_MIGRATIONS = {
+    "1_keys": "CREATE TABLE keys (token text);",
+    "2_index": "CREATE INDEX CONCURRENTLY IF NOT EXISTS keys_token ON keys (token);",
+}
 
 TINY = "vllm serve tiny/model --max-model-len 1024"
 
@@ -67,7 +70,8 @@ def make_environments(checkout: Path, envs: Path) -> None:
     python = launcher / "bin/python"
     envs.mkdir(parents=True)
     (envs / "launcher").symlink_to(launcher)
-    digests = subprocess.run([python, "-c", _DIGESTS], cwd=checkout, env={"PYTHONPATH": str(checkout)}, capture_output=True, text=True, check=True)
+    env = {"PYTHONPATH": str(checkout)}
+    digests = subprocess.run([python, "-c", _DIGESTS], cwd=checkout, env=env, capture_output=True, text=True, check=True)
     engine, gateway = digests.stdout.split()
     _prepare(envs / f"engine-cpu-{engine}", "vllm", "fake_engine.py", python)
     _prepare(envs / f"gateway-{gateway}", "litellm", "fake_gateway.py", python)
@@ -103,6 +107,10 @@ def wait_until(condition: Callable[[], object], what: str, seconds: float = SECO
     while not condition():
         assert time.monotonic() < deadline, f"{what}: did not happen within {seconds:g} s"
         time.sleep(0.02)
+
+
+def _hear_sigint() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @dataclass
@@ -158,7 +166,7 @@ class Sandbox:
         process = subprocess.Popen(
             [self.root / "runMe.sh", *words], env=env, text=True, stdin=subprocess.DEVNULL, start_new_session=True,
             # a test run in the background ignores SIGINT, and so would its children
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler), **pipes,
+            preexec_fn=_hear_sigint, **pipes,  # noqa: PLW1509
         )  # fmt: skip
         self.processes.append(process)
         return process
@@ -249,6 +257,7 @@ class Sandbox:
                 process.kill()
                 process.communicate()
         try:
+            self.write_settings()
             result = self.call("down", "--volumes")
             assert result.status == 0, result.stderr
             self.check_nothing_left()
@@ -257,8 +266,7 @@ class Sandbox:
             for left in self.running():
                 left.kill()
             for path in self.shared_memory():
-                shutil.rmtree(path, ignore_errors=True)
-                Path(path).unlink(missing_ok=True) if Path(path).is_file() else None
+                shutil.rmtree(path) if Path(path).is_dir() else Path(path).unlink()
 
 
 def without_times(stderr: str) -> list[str]:

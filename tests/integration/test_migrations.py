@@ -145,7 +145,7 @@ def test_a_second_run_waits_for_the_first(postgres_url: str, folder: Path) -> No
         first.execute("SELECT pg_advisory_lock(72707369)")
         second = threading.Thread(
             target=lambda: applied.append(
-                apply_migrations(postgres_url, folder, sleep=lambda seconds: waiting.set())
+                apply_migrations(postgres_url, folder, sleep=lambda _: waiting.set())
             )
         )
         second.start()
@@ -165,7 +165,7 @@ def test_a_schema_in_the_url_is_where_tables_are_made(postgres_url: str, folder:
 
 
 def test_an_absent_database_is_a_database_error(folder: Path) -> None:
-    with pytest.raises(DatabaseError, match="^cannot migrate the database: "):
+    with pytest.raises(DatabaseError, match=r"^cannot migrate the database: "):
         apply_migrations("postgresql://nobody@127.0.0.1:1/none", folder)
 
 

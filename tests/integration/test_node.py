@@ -13,5 +13,5 @@ def test_the_query_engines_javascript_tests_pass(gateway_folder: Path, prisma_di
     files = sorted((CHECKOUT / "tests/unit/gateway/prisma").glob("*.test.mjs"))
     assert files
     env = {**os.environ, "PATH": f"{gateway_folder}/bin:{os.environ['PATH']}", "SLIPWAY_PRISMA_DIR": str(prisma_dir)}
-    run = subprocess.run(["node", "--test", *files], env=env, capture_output=True, text=True, timeout=120)
+    run = subprocess.run(["node", "--test", *files], env=env, capture_output=True, text=True, timeout=120, check=False)
     assert run.returncode == 0, run.stdout + run.stderr

@@ -39,7 +39,8 @@ def test_a_failed_phase_says_so(sandbox: Sandbox) -> None:
 
 def test_in_a_terminal_output_is_live(sandbox: Sandbox) -> None:
     master, slave = pty.openpty()
-    launch = sandbox.start("up", "tiny", "-o", "VLLM_FAKE_LOAD_SECONDS=2", stdout=slave, stderr=slave, env={"TERM": "xterm-256color", "COLUMNS": "120"})
+    env = {"TERM": "xterm-256color", "COLUMNS": "120"}
+    launch = sandbox.start("up", "tiny", "-o", "VLLM_FAKE_LOAD_SECONDS=2", stdout=slave, stderr=slave, env=env)
     os.close(slave)
     shown = read_all(master)
     os.close(master)

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+from pathlib import Path
 
 import psutil
 import pytest
@@ -15,17 +16,24 @@ from .sandbox import Sandbox, wait_until
 HANGING_ENGINE = ("-o", "VLLM_FAKE_HANG=1")
 
 
+def gateway_hangs(sandbox: Sandbox) -> Path:
+    """The gateway hangs for as long as this file is there."""
+    return sandbox.home / "gateway-hangs"
+
+
 def start_up_to(sandbox: Sandbox, stage: str) -> subprocess.Popen[str]:
     """Start a launch that hangs, or is slow, in `stage`, and wait until it is there."""
     if stage == "database":
         shutil.rmtree(sandbox.paths.data)
         launch = sandbox.start("up", "tiny")
-        wait_until(lambda: (sandbox.paths.data / "postgres.new/base").exists(), "initdb is at work")
+        wait_until((sandbox.paths.data / "postgres.new/base").exists, "initdb is at work")
     elif stage == "engine":
         launch = sandbox.start("up", "tiny", *HANGING_ENGINE)
         wait_until(lambda: "arguments" in sandbox.log("engine"), "the engine runs")
     else:
-        launch = sandbox.start("up", "tiny", env={"FAKE_GATEWAY_HANG": "1"})
+        flag = gateway_hangs(sandbox)
+        flag.touch()
+        launch = sandbox.start("up", "tiny", env={"FAKE_GATEWAY_HANG": str(flag)})
         wait_until(lambda: "starting" in sandbox.log("gateway"), "the gateway runs")
     return launch
 
@@ -62,6 +70,7 @@ def test_a_killed_launch_holds_no_lock_and_the_next_one_heals(sandbox: Sandbox, 
     launch = start_up_to(sandbox, stage)
     launch.kill()
     launch.communicate()
+    gateway_hangs(sandbox).unlink(missing_ok=True)
     sandbox.up("tiny")
     assert sandbox.states() == {"database": "ready", "engine": "ready", "gateway": "ready"}
     assert sandbox.chat().ok
@@ -96,3 +105,22 @@ def test_a_second_launch_at_the_same_time_is_refused_and_names_the_first(sandbox
     assert sandbox.fail("down") == (1, expected.format("a stop"))
     assert launch.poll() is None
     assert psutil.pid_exists(sandbox.pid("engine"))
+
+
+def test_a_launch_that_is_to_survive_its_terminal_does(sandbox: Sandbox) -> None:
+    with NoHangup():
+        launch = sandbox.start("up", "tiny", "-o", "VLLM_FAKE_LOAD_SECONDS=2")
+    wait_until(lambda: "1/5" in sandbox.log("engine"), "the engine loads")
+    os.killpg(launch.pid, signal.SIGHUP)
+    result = sandbox.finish(launch)
+    assert (result.status, result.stdout.splitlines()[1]) == (0, "tiny is ready.")
+
+
+class NoHangup:
+    """What nohup does for the processes started in its block: they ignore SIGHUP."""
+
+    def __enter__(self) -> None:
+        self._before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    def __exit__(self, *failure: object) -> None:
+        signal.signal(signal.SIGHUP, self._before)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
-from .sandbox import Sandbox
+from .sandbox import Sandbox, free_port
 
 
 def test_a_stack_launches_answers_stops_and_keeps_its_data_until_told(sandbox: Sandbox) -> None:
@@ -90,7 +90,7 @@ def test_model_can_be_named_by_the_environment(sandbox: Sandbox) -> None:
     assert (result.status, result.stdout.splitlines()[1]) == (0, "other is ready.")
 
 
-def test_two_stacks_of_one_checkout_do_not_touch_each_other(new_sandbox: Callable[[], Sandbox]) -> None:
+def test_two_stacks_of_one_checkout_do_not_touch_each_other(new_sandbox: Callable[..., Sandbox]) -> None:
     first = new_sandbox()
     second = Sandbox(first.root, first.home, f"{first.stack}-2")
     ports = {"GATEWAY_PORT": str(second.gateway_port), "ENGINE_PORT": str(second.engine_port)}
@@ -118,3 +118,23 @@ def test_generated_config_dir_is_where_the_files_go_and_only_they_are_removed(sa
     assert sandbox.chat().ok
     sandbox.call("down")
     assert [path.name for path in folder.iterdir()] == ["mine.txt"]
+
+
+def test_a_checkout_may_lie_in_a_folder_with_spaces_quotes_and_percent_signs(new_sandbox: Callable[..., Sandbox]) -> None:
+    sandbox = new_sandbox("my 100% 'own' $HOME ")
+    sandbox.up()
+    assert sandbox.chat().ok
+    sandbox.call("down")
+    sandbox.check_nothing_left()
+
+
+def test_a_new_gateway_port_moves_only_the_gateway(sandbox: Sandbox) -> None:
+    sandbox.up()
+    before = sandbox.pids()
+    sandbox.gateway_port = free_port()
+    sandbox.write_settings()
+    sandbox.up()
+    after = sandbox.pids()
+    assert [part for part in before if before[part] != after[part]] == ["gateway"]
+    assert sandbox.chat().ok
+    assert sandbox.status()["state"] == "ready"

@@ -101,7 +101,7 @@ def test_check_tells_all_problems_of_all_files_in_one_pass(sandbox: Sandbox) -> 
     sandbox.write_model("bad-two", "vllm serve a/b --port 9")
     assert sandbox.fail("check") == (2, (
         "error: models/bad-one.yml:2: --seed is given twice: line 2 has --seed already\n"
-        "models/bad-one.yml:4: litellm.top_p: top_p must be between 0 and 1, not 3\n"
+        "models/bad-one.yml:4: litellm.top_p must be between 0.001 and 1, not 3\n"
         "models/bad-one.yml:5: unknown key litellm.temprature (did you mean temperature?)\n"
         "models/bad-two.yml:2: --port 9 is a flag that Slipway sets itself (remove it; set ENGINE_PORT)\n"
     ))  # fmt: skip

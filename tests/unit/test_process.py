@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import select
 import shlex
 import signal
 import sys
@@ -13,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from slipway.process import Command, ProcessError, SystemRunner
+from tests.unit.processes import ends
 
 
 def python(text: str) -> Command:
@@ -84,7 +83,7 @@ def test_stop_ends_a_command_that_runs_in_another_thread_with_its_children() -> 
     runner.stop()
     thread.join(10)
     assert errors == [f"/bin/sh -c 'sleep 100 & echo $!; wait' was ended by signal SIGTERM\n  | {pids[0]}"]
-    assert _ends(pids[0])
+    assert ends(pids[0])
 
 
 def test_a_child_that_ignores_sigterm_does_not_outlive_a_stop() -> None:
@@ -106,7 +105,7 @@ def test_a_child_that_ignores_sigterm_does_not_outlive_a_stop() -> None:
     assert ready.wait(10)
     runner.stop()
     thread.join(10)
-    assert (thread.is_alive(), _ends(pids[0])) == (False, True)
+    assert (thread.is_alive(), ends(pids[0])) == (False, True)
 
 
 def test_after_a_stop_nothing_is_started_any_more(tmp_path: Path) -> None:
@@ -127,17 +126,7 @@ def test_an_interruption_ends_the_command_and_goes_on() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         SystemRunner().run(Command(("/bin/sh", "-c", "echo $$; exec sleep 100")), on_line)
-    assert _ends(pids[0])
-
-
-def _ends(pid: int) -> bool:
-    """Whether a process is gone, or goes within the next seconds."""
-    try:
-        handle = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    with os.fdopen(handle):
-        return bool(select.select([handle], [], [], 10)[0])
+    assert ends(pids[0])
 
 
 def test_the_signal_names_are_those_of_this_system() -> None:

@@ -1,0 +1,154 @@
+"""The pages say what the code does: generated tables, links, verbs, commands and snippets."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import shlex
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from slipway.cli.main import VERBS, cli
+from slipway.cli.snippets import claude_code_snippet, curl_snippet, python_snippet
+from slipway.launchers.base import Access
+from slipway.recipe import parse_recipe
+from slipway.secrets import DEFAULT_MASTER_KEY, KNOWN, Secret
+from slipway.settings import DEFINITIONS, is_engine_variable
+
+ROOT = Path(__file__).parents[2]
+PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "secrets/README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
+SETTINGS = {definition.name for definition in DEFINITIONS}
+
+
+def read(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def script(name: str) -> dict[str, Any]:
+    """What a script defines; nothing of it runs."""
+    return runpy.run_path(str(ROOT / "scripts" / name), run_name="script")
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", read(page), re.MULTILINE | re.DOTALL)
+
+
+def commands(page: str) -> Iterator[str]:
+    """Every `./runMe.sh …` of a page, in blocks and between backticks, with the assignments in front of it."""
+    for block in blocks(page, "sh"):
+        for line in block.replace("\\\n", " ").splitlines():
+            if "./runMe.sh" in line and not line.startswith("#"):
+                yield line
+    for inline in re.findall(r"`([^`\n]*\./runMe\.sh[^`\n]*)`", re.sub(r"```.*?```", "", read(page), flags=re.DOTALL)):
+        yield inline
+
+
+def anchor(heading: str) -> str:
+    """The fragment that GitHub gives a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def test_the_readme_has_at_most_150_lines() -> None:
+    assert len(read("README.md").splitlines()) <= 150
+
+
+@pytest.mark.parametrize("page", ["docs/models.md", "docs/configuration.md"])
+def test_generated_tables_are_those_that_the_code_gives(page: str) -> None:
+    fill_page: Callable[[str], str] = script("write_docs.py")["fill_page"]
+
+    assert fill_page(read(page)) == read(page), "run scripts/write_docs.py"
+
+
+def test_every_table_is_on_a_page() -> None:
+    tables = script("write_docs.py")["TABLES"]
+
+    assert sorted(re.findall(r"<!-- begin (\w+) -->", read("docs/models.md") + read("docs/configuration.md"))) == sorted(tables)
+
+
+def test_the_picture_shows_the_kept_launch() -> None:
+    drawing = script("draw_launch.py")
+
+    assert drawing["draw_picture"](read("docs/launch.ansi")) == read("docs/launch.svg"), "run scripts/draw_launch.py"
+
+
+def test_the_last_state_of_a_redrawn_screen_is_kept() -> None:
+    fold_screen: Callable[[str], str] = script("draw_launch.py")["fold_screen"]
+
+    assert fold_screen("\x1b[?25lone 1\r\ntwo 1\r\x1b[2K\x1b[1A\x1b[2Kone 2\r\n\x1b[32mtwo 2\x1b[0m\r\nend\x1b[?25h\r\n") == "one 2\n\x1b[32mtwo 2\x1b[0m\nend\n"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_relative_link_leads_somewhere(page: str) -> None:
+    broken = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", read(page)):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, fragment = target.partition("#")
+        path = (ROOT / page).parent / name if name else ROOT / page
+        known = [anchor(heading) for heading in re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)] if fragment and path.is_file() else []
+        if not path.exists() or fragment and fragment not in known:
+            broken.append(target)
+    assert broken == []
+
+
+def test_the_readme_names_every_verb_in_its_table() -> None:
+    assert sorted(re.findall(r"^\| `([a-z]+)", read("README.md"), re.MULTILINE)) == sorted(VERBS)
+
+
+def test_the_readmes_verbs_have_the_options_that_it_names() -> None:
+    for row in re.findall(r"^\| `([a-z]+[^`]*)`", read("README.md"), re.MULTILINE):
+        verb, *words = row.replace("\\|", "|").translate(str.maketrans("[]", "  ")).split()
+        options = {option for parameter in command(verb).params for option in parameter.opts}
+        assert {word for word in words if word.startswith("-")} <= options, row
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_on_the_pages_use_verbs_options_and_settings_that_exist(page: str) -> None:
+    for line in commands(page):
+        words = shlex.split(line.replace("…", ""), comments=True)
+        start = words.index("./runMe.sh")
+        for word in words[:start]:
+            name, equals, _ = word.partition("=")
+            assert equals and (name in SETTINGS or is_engine_variable(name)), line
+        arguments = [word.strip("[]") for word in words[start + 1 :]]
+        if not arguments or arguments[0].startswith("-"):
+            arguments.insert(0, "up")
+        assert arguments[0] in VERBS, line
+        verb = command(arguments[0])
+        verb.make_context(arguments[0], arguments[1:], parent=click.Context(cli))
+
+
+def command(verb: str) -> click.Command:
+    found = cli.get_command(click.Context(cli), verb)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("snippet", [curl_snippet, claude_code_snippet, python_snippet])
+def test_the_readme_has_the_snippets_that_a_launch_prints(snippet: Callable[[Access], str]) -> None:
+    access = Access("http://127.0.0.1:4000", Secret(DEFAULT_MASTER_KEY), "demo")
+
+    assert f"{snippet(access)}\n" in blocks("README.md", "sh")
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/models.md"])
+def test_the_model_files_on_the_pages_have_no_problems(page: str) -> None:
+    examples = blocks(page, "yaml")
+
+    assert examples
+    for text in examples:
+        assert parse_recipe("my-model", "models/my-model.yml", text)[1] == []
+
+
+def test_the_secrets_folder_names_every_secret() -> None:
+    assert re.findall(r"^\| `([A-Z_]+)` \|", read("secrets/README.md"), re.MULTILINE) == list(KNOWN)
+
+
+def test_vars_env_shows_every_setting_with_its_default() -> None:
+    shown = dict(line.split("=", 1) for line in read("vars.env").splitlines() if re.match(r"[A-Z_]+=", line))
+
+    assert {name: text for name, text in shown.items() if name in SETTINGS} == {item.name: item.default for item in DEFINITIONS}
