@@ -71,7 +71,9 @@ def main() -> None:
     down = [str(ROOT / "runMe.sh"), "down"]
     subprocess.run([str(ROOT / "runMe.sh"), "prepare", options.model], env=environ, check=True)
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([str(ROOT / "runMe.sh"), "render", options.model, "--to", folder], env=environ, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [str(ROOT / "runMe.sh"), "render", options.model, "--to", folder], env=environ, check=True, stdout=subprocess.DEVNULL
+        )
         engine = yaml.safe_load((Path(folder) / "models.yml").read_text())["engines"][0]
         engine["env"]["VLLM_RPC_BASE_PATH"] = folder
         rows: dict[str, list[float]] = {name: [] for name in ("bare", "empty", "empty up", "existing", "existing up")}

@@ -1,6 +1,6 @@
 """How long configuration takes: one model as a whole process, and a thousand model files.
 
-    python -m benchmarks.render [--runs N]
+python -m benchmarks.render [--runs N]
 """
 
 from __future__ import annotations

@@ -28,8 +28,17 @@ SCREEN, PICTURE = ROOT / "docs/launch.ansi", ROOT / "docs/launch.svg"
 COLUMNS, ROWS = 128, 50
 COMMAND = "MODEL=demo ./runMe.sh"
 
-# colours (SGR), cursor up, erase line, anything else that an escape can be; then line ends and plain text
-_TOKEN = re.compile(r"(?P<colour>\x1b\[[0-9;]*m)|\x1b\[(?P<up>\d*)A|(?P<erase>\x1b\[2K)|\x1b\[[?0-9;]*[A-Za-z]|(?P<end>\n)|\r|(?P<text>[^\x1b\r\n]+)")
+_TOKEN = re.compile(
+    r"""
+    (?P<colour> \x1b\[[0-9;]*m )
+    | \x1b\[ (?P<up> \d* ) A
+    | (?P<erase> \x1b\[2K )
+    | \x1b\[ [?0-9;]* [A-Za-z]  # cursor shown or hidden: nothing that a picture shows
+    | (?P<end> \n ) | \r
+    | (?P<text> [^\x1b\r\n]+ )
+    """,
+    re.VERBOSE,
+)
 
 
 def capture_launch() -> str:

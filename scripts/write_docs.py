@@ -49,7 +49,13 @@ def _kind(definition: Definition) -> str:
 def settings_table() -> str:
     """Every setting, in the order of slipway/settings.py."""
     rows = [
-        (_code(item.name), _kind(item), _code(item.default) or "none", item.doc, _code(item.recipe_key and f"litellm.{item.recipe_key}") or _code(item.flag))
+        (
+            _code(item.name),
+            _kind(item),
+            _code(item.default) or "none",
+            item.doc,
+            _code(item.recipe_key and f"litellm.{item.recipe_key}") or _code(item.flag),
+        )
         for item in DEFINITIONS
     ]
     return build_table(("setting", "value", "default", "meaning", "in a model file"), rows)
@@ -57,9 +63,7 @@ def settings_table() -> str:
 
 def sampling_table() -> str:
     """The keys of a model file's litellm section."""
-    rows = [
-        (_code(key), _kind(item), item.doc, _code(item.name), _code(item.default) or "none") for key, item in BY_RECIPE_KEY.items()
-    ]
+    rows = [(_code(key), _kind(item), item.doc, _code(item.name), _code(item.default) or "none") for key, item in BY_RECIPE_KEY.items()]
     return build_table(("key", "value", "meaning", "setting", "its default"), rows)
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from slipway.errors import ConfigError, Problem, UsageError
 from slipway.layers import Layer, read_defaults, read_environ, read_overrides, read_vars
 from slipway.recipe import Recipe, model_names, read_recipe
-from slipway.yaml_document import read_text
 from slipway.resolve import Settings, resolve_settings
+from slipway.yaml_document import read_text
 
 VARS_FILES = ("vars.env", "vars.local.env")
 

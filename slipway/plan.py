@@ -14,6 +14,7 @@ from slipway.resolve import Settings
 from slipway.secrets import DEFAULT_MASTER_KEY, Secret
 from slipway.settings import BY_RECIPE_KEY, Typed
 
+
 @dataclass(frozen=True)
 class Site:
     """Where the parts find things and each other: paths and addresses as the processes or containers see them."""
@@ -94,9 +95,7 @@ class Plan:
 def build_gateway(recipe: Recipe, settings: Settings, engines: tuple[EnginePlan, ...]) -> GatewayPlan:
     """Routes for the recipe's name, its aliases and vllm_agent, each with the sampling defaults."""
     defaults = {key: settings.value(item.name) for key, item in BY_RECIPE_KEY.items() if settings.value(item.name) is not None}
-    routes = tuple(
-        Route(name, name, engine.name, f"{engine.base_url}/v1", defaults) for name in recipe.route_names for engine in engines
-    )
+    routes = tuple(Route(name, name, engine.name, f"{engine.base_url}/v1", defaults) for name in recipe.route_names for engine in engines)
     return GatewayPlan(
         host=settings.text("GATEWAY_HOST"),
         port=settings.integer("GATEWAY_PORT"),

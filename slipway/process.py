@@ -52,7 +52,6 @@ class Runner(Protocol):
     def run(self, command: Command, on_line: Callable[[str], None] = ...) -> list[str]:
         """Run to the end and give its last lines; `on_line` sees each line as it comes. Raises ProcessError."""
 
-
     def stop(self) -> None:
         """End every command that runs in another thread; their run() raises ProcessError."""
 

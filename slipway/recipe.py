@@ -76,9 +76,7 @@ class Recipe:
 def check_name(name: str) -> None:
     """Raises UsageError for a name that is no plain file name."""
     if not _NAME.fullmatch(name) or ".." in name:
-        raise UsageError(
-            f"{name!r} cannot be a model name", hint="a name is letters, digits, '.', '_' and '-': the file models/NAME.yml"
-        )
+        raise UsageError(f"{name!r} cannot be a model name", hint="a name is letters, digits, '.', '_' and '-': the file models/NAME.yml")
 
 
 def model_names(folder: Path) -> list[str]:
@@ -190,7 +188,9 @@ def _command(document: Document) -> tuple[Command | None, list[Problem]]:
         Problem(document.path, again.line, f"{again.tokens[0]} is given twice: line {first.line} has {first.tokens[0]} already")
         for first, again in duplicate_flags(command)
     ]
-    empty = [Problem(document.path, flag.line, f"{flag.name} needs a value") for flag in command.flags if flag.name in BY_FLAG and not flag.value]
+    empty = [
+        Problem(document.path, flag.line, f"{flag.name} needs a value") for flag in command.flags if flag.name in BY_FLAG and not flag.value
+    ]
     return command, twice + empty
 
 

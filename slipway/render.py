@@ -35,9 +35,7 @@ def render_file(templates: Path, template: str, target: Path, values: Mapping[st
 
 @lru_cache(maxsize=4)
 def _environment(templates: Path) -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(templates), undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False
-    )
+    environment = Environment(loader=FileSystemLoader(templates), undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)
     environment.filters["toyaml"] = _to_yaml_scalar
     environment.filters["shellquote"] = shlex.quote
     return environment
@@ -128,8 +126,8 @@ def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
             stream.write(text)
-        os.chmod(aside, mode)
-        os.replace(aside, path)
+        Path(aside).chmod(mode)
+        Path(aside).replace(path)
     except BaseException:
         Path(aside).unlink(missing_ok=True)
         raise

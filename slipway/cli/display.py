@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -30,8 +30,8 @@ def open_reporter() -> Iterator[Reporter]:
 class PlainReporter:
     """A line when a phase begins, now and then while it goes on, and one with its time when it ends."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stream, self._clock = stream, clock
         self._lock = threading.Lock()
 
     def say(self, text: str) -> None:
@@ -40,27 +40,26 @@ class PlainReporter:
 
     @contextmanager
     def phase(self, name: str) -> Iterator[Phase]:
-        started = time.monotonic()
+        started = self._clock()
         self.say(f"{name} ...")
         try:
-            yield _PlainPhase(self, name, started)
+            yield _PlainPhase(self, name, self._clock)
         except BaseException:
-            self.say(f"{name}: failed after {time.monotonic() - started:.1f} s")
+            self.say(f"{name}: failed after {self._clock() - started:.1f} s")
             raise
-        self.say(f"{name}: done in {time.monotonic() - started:.1f} s")
+        self.say(f"{name}: done in {self._clock() - started:.1f} s")
 
 
 class _PlainPhase:
-    def __init__(self, reporter: PlainReporter, name: str, started: float) -> None:
-        self._reporter, self._name, self._started = reporter, name, started
-        self._said, self._text = started, ""
+    def __init__(self, reporter: PlainReporter, name: str, clock: Callable[[], float]) -> None:
+        self._reporter, self._name, self._clock = reporter, name, clock
+        self._started = self._said = clock()
+        self._text = ""
 
     def update(self, text: str = "", done: int = 0, total: int = 0) -> None:
-        now = time.monotonic()
-        if now - self._said < _PLAIN_INTERVAL or text == self._text and not total:
+        now = self._clock()
+        if now - self._said < _PLAIN_INTERVAL or (text == self._text and not total):
             return
         self._said, self._text = now, text
         count = f" {done}/{total}" if total else ""
         self._reporter.say(f"{self._name}: {text}{count} ({now - self._started:.0f} s)")
-
-

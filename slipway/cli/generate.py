@@ -53,7 +53,9 @@ def _generate(options: argparse.Namespace) -> list[Path]:
 
 
 def _plan(configuration: Configuration, folder: str, *, container: bool) -> tuple[Plan, Site]:
-    device = "cuda" if container and configuration.settings.text("ENGINE_DEVICE") == "auto" else configuration.settings.text("ENGINE_DEVICE")
+    device = configuration.settings.text("ENGINE_DEVICE")
+    if container and device == "auto":
+        device = "cuda"
     secrets = str(ROOT / "secrets")
     if container:
         site = Site(str(ROOT), folder, secrets, engine_bind="0.0.0.0", engine_host="vllm-node")

@@ -10,7 +10,7 @@ from slipway.cli.context import make_app, with_overrides
 @click.command("logs")
 @click.argument("part", required=False, default="")
 @click.option("-f", "--follow", is_flag=True, help="Go on with new lines until Ctrl-C.")
-@click.option("-n", "--lines", default=200, show_default=True, help="How many of the last lines to begin with.")
+@click.option("-n", "--lines", type=click.IntRange(min=0), default=200, show_default=True, help="How many of the last lines to begin with.")
 @with_overrides
 def command(part: str, follow: bool, lines: int, overrides: tuple[str, ...]) -> None:
     """Print the log of PART (engine, gateway, database, supervisord), or of all of them."""

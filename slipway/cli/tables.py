@@ -11,7 +11,8 @@ def format_table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequ
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
 
     def text(line: Sequence[str]) -> str:
-        cells = [cell.rjust(width) if column in right else cell.ljust(width) for column, (cell, width) in enumerate(zip(line, widths, strict=True))]
+        pairs = enumerate(zip(line, widths, strict=True))
+        cells = [cell.rjust(width) if column in right else cell.ljust(width) for column, (cell, width) in pairs]
         return "  ".join(cells).rstrip()
 
     return "\n".join(text(line) for line in lines)

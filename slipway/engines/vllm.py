@@ -18,7 +18,7 @@ _SIGNS = (
     (r"Starting to load model", "loading weights"),
     (r"Loading weights took|Model loading took", "weights loaded"),
     (r"init engine .* took|Warming up model for the compilation", "warming up"),
-    (r"Dynamo bytecode transform|Compiling a graph|compiled graph|torch\.compile (took|takes)|cache directory: .* torch\.compile", "compiling"),
+    (r"Dynamo bytecode transform|Compiling a graph|compiled graph|torch\.compile (took|takes)|directory: .* torch\.compile", "compiling"),
     (r"Capturing CUDA graph|Graph capturing finished", "capturing CUDA graphs"),
     (r"[Mm]emory profiling|Profiling CUDA graph memory|Available KV cache memory|[GC]PU KV cache size", "sizing the KV cache"),
     (r"Starting vLLM (API )?server|Application startup complete", "starting its API server"),
@@ -56,9 +56,7 @@ class VllmEngine:
     def _check_owned(self, request: EngineRequest, owned: dict[str, tuple[str, ...]]) -> None:
         instead = {"--port": "set ENGINE_PORT", "--served-model-name": "use `aliases:`", "--api-key": "use secrets/VLLM_API_KEY"}
         problems = []
-        written = [(flag, request.recipe.path) for flag in request.recipe.command.flags] + [
-            (flag, "-o") for flag in _overridden(request)
-        ]
+        written = [(flag, request.recipe.path) for flag in request.recipe.command.flags] + [(flag, "-o") for flag in _overridden(request)]
         for flag, path in written:
             if flag.name in (*owned, "--api-key") and tuple(flag.value.split()) != owned.get(flag.name):
                 hint = f"remove it{'; ' + instead[flag.name] if flag.name in instead else ''}"
@@ -70,9 +68,7 @@ class VllmEngine:
     def _argv(self, request: EngineRequest, owned: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
         overridden = {base_name(flag.name): flag for flag in _overridden(request)}
         emptied = {name for name, definition in BY_FLAG.items() if request.settings.value(definition.name) is None}
-        written = [
-            flag for flag in request.recipe.command.flags if base_name(flag.name) not in {*owned, *overridden, *emptied}
-        ]
+        written = [flag for flag in request.recipe.command.flags if base_name(flag.name) not in {*owned, *overridden, *emptied}]
         argv = [request.site.vllm, "serve", _model_path(request)]
         for flag in [*written, *overridden.values()]:
             argv += flag.tokens

@@ -20,6 +20,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 RETRY_AFTER = 5  # seconds
 _UNKNOWN_MODEL = "Invalid model name passed in model="
+_REPLACED = (b"content-length", b"content-type", b"retry-after")
 _AWAY = (
     "The engine is not answering: it is starting, being restarted, or stopped. Try again in a few seconds; "
     "`./runMe.sh status` and `./runMe.sh logs engine` say what it is doing."
@@ -103,7 +104,7 @@ def _answer(path: str, status: int, text: str, start: Message) -> list[Message]:
     else:
         content = {"error": {"message": text, "type": kind[0], "param": "model" if status == 404 else None, "code": kind[1]}}
     body = json.dumps(content).encode()
-    headers = [(name, value) for name, value in start.get("headers", ()) if name.lower() not in (b"content-length", b"content-type", b"retry-after")]
+    headers = [(name, value) for name, value in start.get("headers", ()) if name.lower() not in _REPLACED]
     headers += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     if status == 503:
         headers.append((b"retry-after", str(RETRY_AFTER).encode()))

@@ -6,6 +6,7 @@ Python's shared memory segments stay in /dev/shm. A part's start script calls th
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -76,10 +77,8 @@ def _runs(process: psutil.Process) -> bool:
 
 
 def _signal(process: psutil.Process, *, kill: bool) -> None:
-    try:
+    with contextlib.suppress(psutil.NoSuchProcess):
         process.kill() if kill else process.terminate()
-    except psutil.NoSuchProcess:
-        pass
 
 
 def note_shared_memory(pid_file: Path) -> None:
@@ -101,9 +100,10 @@ def _mapped_by(processes: Iterable[psutil.Process]) -> set[str]:
 
 def _mapped_files(maps: Path) -> set[str]:
     try:
-        paths = {line.split(maxsplit=5)[5].rstrip() for line in maps.read_text(errors="replace").splitlines() if f" {_SHARED_MEMORY}/" in line}
+        lines = maps.read_text(errors="replace").splitlines()
     except OSError:
         return set()
+    paths = {line.split(maxsplit=5)[5].rstrip() for line in lines if f" {_SHARED_MEMORY}/" in line}
     return {path for path in paths if Path(path).parent == _SHARED_MEMORY}
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import zipfile
 from importlib import metadata
 from pathlib import Path
 
-from slipway.gateway.config import prisma_environment
+from slipway.launchers import prisma_client
 from slipway.launchers.environments import Blueprint, Installer
-from slipway.process import Command, ProcessError
+from slipway.process import ProcessError
 
 _TORCH = "2.13.0"
 # Where the CPU build of torch is looked for: the machine's own pip configuration, torch's index, and last PyPI, whose
@@ -33,12 +31,14 @@ def engine_blueprint(root: Path, device: str) -> Blueprint:
 def gateway_blueprint(root: Path) -> Blueprint:
     """LiteLLM with its database client."""
     source = root / "slipway/gateway/prisma"
-    inputs = (*sorted(source.glob("*.mjs")), *sorted(source.glob("*.json")), root / "requirements/node.txt")
+    sources = (*sorted(source.glob("*.mjs")), *sorted(source.glob("*.json")))
+    node_lock = root / "requirements/node.txt"
+    inputs = (*sources, node_lock, Path(prisma_client.__file__))
 
     def install_query_engine(installer: Installer) -> None:
-        _install_query_engine(installer, inputs[:-1], root / "requirements/node.txt")
+        prisma_client.install_query_engine(installer, sources, node_lock)
 
-    return Blueprint("gateway", root / "requirements/gateway.txt", inputs, finish=(install_query_engine, _generate_client))
+    return Blueprint("gateway", root / "requirements/gateway.txt", inputs, finish=(install_query_engine, prisma_client.generate_client))
 
 
 def _install_torch_cpu(installer: Installer) -> None:
@@ -77,39 +77,3 @@ def write_alias_wheel(folder: Path, name: str, version: str, requires: str) -> P
             wheel.writestr(inner, text)
         wheel.writestr(record, "".join(f"{inner},,\n" for inner in (*files, record)))
     return path
-
-
-def prisma_folder(gateway: Path) -> Path:
-    """Where the query engine lives in the gateway's environment."""
-    return gateway / "prisma"
-
-
-def find_node(gateway: Path) -> Path:
-    """The Node.js that runs the query engine: the one put into the environment, else the machine's."""
-    own = gateway / "bin/node"
-    return own if own.exists() else Path(shutil.which("node") or "node")
-
-
-def _install_query_engine(installer: Installer, sources: tuple[Path, ...], node_lock: Path) -> None:
-    folder = installer.environment.folder
-    if not (shutil.which("node") and shutil.which("npm")):
-        installer.pip(["--no-deps", "--require-hashes", "-r", str(node_lock)], text="Node.js")
-    target = prisma_folder(folder)
-    target.mkdir()
-    for source in sources:
-        shutil.copy(source, target)
-    npm = folder / "bin/npm"
-    argv = (str(npm) if npm.exists() else "npm", "ci", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund")
-    installer.run(Command(argv, env=_with_path(folder), cwd=target), "query engine")
-
-
-def _generate_client(installer: Installer) -> None:
-    """Generate LiteLLM's Prisma client; its schema calls prisma-client-py, which is beside `prisma` on the PATH."""
-    folder = installer.environment.folder
-    packages = next(folder.glob("lib/python*/site-packages"))
-    argv = (str(installer.environment.executable("prisma")), "generate", "--schema", str(packages / "litellm/proxy/schema.prisma"))
-    installer.run(Command(argv, env=_with_path(folder) | prisma_environment(str(prisma_folder(folder)))), "database client")
-
-
-def _with_path(folder: Path) -> dict[str, str]:
-    return dict(os.environ) | {"PATH": f"{folder}/bin:{os.environ.get('PATH', '')}"}

@@ -93,4 +93,3 @@ def _stack_text(plan: Plan, site: Site, parts: list[_Part]) -> str:
         "parts": [part.name for part in sorted(parts, key=lambda part: part.priority)],
     }
     return json.dumps(body, indent=2) + "\n"
-

@@ -11,8 +11,9 @@ from slipway.database.server import Server, find_programs
 from slipway.engines import build_plan
 from slipway.hardware import Hardware
 from slipway.launchers.environments import Blueprint
-from slipway.launchers.local_environments import engine_blueprint, find_node, gateway_blueprint, prisma_folder
+from slipway.launchers.local_environments import engine_blueprint, gateway_blueprint
 from slipway.launchers.local_files import Programs, local_site, render_local
+from slipway.launchers.prisma_client import find_node, prisma_folder
 from slipway.paths import Paths
 from slipway.plan import Plan, Site
 from slipway.process import Command

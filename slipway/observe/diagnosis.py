@@ -27,7 +27,8 @@ _CAUSES = (
     (r"invalid tool call parser|invalid reasoning parser|KeyError: 'invalid .*parser", "vLLM does not know this parser: "
      "correct --tool-call-parser or --reasoning-parser"),
     (r"No space left on device", "the disk is full"),
-    (r"CUDA driver version is insufficient|no NVIDIA driver|Found no NVIDIA driver|NVML", "the NVIDIA driver is missing or too old for this vLLM"),
+    (r"CUDA driver version is insufficient|no NVIDIA driver|Found no NVIDIA driver|NVML",
+     "the NVIDIA driver is missing or too old for this vLLM"),
     (r"password authentication failed", "the database's password is wrong: check DATABASE_URL"),
 )  # fmt: skip
 

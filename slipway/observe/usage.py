@@ -65,7 +65,10 @@ def read_usage(url: Secret, *, by: str, since: timedelta) -> list[UsageRow]:
     order = "1 DESC" if by == "day" else "2 DESC, 1"
     query = _QUERY.format(group=_GROUPS[by], seconds=_SECONDS, order=order)
     try:
-        with psycopg.connect(libpq_url(url.reveal()), connect_timeout=5) as connection, connection.cursor(row_factory=class_row(UsageRow)) as cursor:
+        with (
+            psycopg.connect(libpq_url(url.reveal()), connect_timeout=5) as connection,
+            connection.cursor(row_factory=class_row(UsageRow)) as cursor,
+        ):
             return cursor.execute(query, {"since": since, "launch": LAUNCH_USER}).fetchall()
     except psycopg.errors.UndefinedTable as error:
         raise DatabaseError("the database has no usage yet", hint="launch a model first: ./runMe.sh") from error

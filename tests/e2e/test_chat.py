@@ -11,6 +11,7 @@ import anthropic
 import httpx
 import openai
 import pytest
+
 from tests.e2e.conftest import MASTER_KEY, Stack, until
 
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
@@ -89,9 +90,7 @@ def test_openai_sdk_gets_a_tool_call_and_answers_after_its_result(openai_client:
 
 
 def test_openai_sdk_streams_a_tool_call(openai_client: openai.OpenAI) -> None:
-    chunks = openai_client.chat.completions.create(
-        model="vllm_agent", messages=WEATHER, tools=[OPENAI_TOOL], temperature=0, stream=True
-    )
+    chunks = openai_client.chat.completions.create(model="vllm_agent", messages=WEATHER, tools=[OPENAI_TOOL], temperature=0, stream=True)
     deltas = [call for chunk in chunks for choice in chunk.choices for call in choice.delta.tool_calls or ()]
 
     assert [delta.function.name for delta in deltas if delta.function and delta.function.name] == ["get_weather"]

@@ -7,7 +7,6 @@ from typing import Any
 
 from tests.e2e.conftest import Stack, until
 
-
 _TODAY = {"start_date": "2000-01-01 00:00:00", "end_date": "2100-01-01 00:00:00", "page_size": 100}
 
 
@@ -64,7 +63,19 @@ def test_usage_by_day_is_a_table_for_people(stack: Stack) -> None:
 
     table = until(lambda: (t := stack.run("usage", "--by", "day").stdout).startswith("day ") and t, 60, "a table")
 
-    assert table.splitlines()[0].split() == ["day", "requests", "errors", "prompt", "tokens", "completion", "tokens", "median", "s", "p95", "s"]
+    assert table.splitlines()[0].split() == [
+        "day",
+        "requests",
+        "errors",
+        "prompt",
+        "tokens",
+        "completion",
+        "tokens",
+        "median",
+        "s",
+        "p95",
+        "s",
+    ]
 
 
 def test_the_launchs_own_request_is_logged_but_not_in_the_report(stack: Stack) -> None:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import psutil
+
 from tests.e2e.conftest import MASTER_KEY, ROOT, Stack
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 
 import pytest
+
 from tests.e2e.conftest import Stack, until
 
 

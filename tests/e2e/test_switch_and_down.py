@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import psutil
+
 from tests.e2e.conftest import ROOT, Stack
 
 

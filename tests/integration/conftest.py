@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import shutil
+import signal
 import subprocess
 import tempfile
 import uuid
@@ -19,9 +20,7 @@ from slipway.launchers.local_secrets import generated_secret
 from slipway.process import SystemRunner
 from slipway.secrets import Secret
 
-from .sandbox import CHECKOUT, Sandbox, copy_checkout, make_environments, wait_until
-
-ENVIRONMENTS = CHECKOUT / ".slipway/envs"
+from .sandbox import CHECKOUT, ENVIRONMENTS, Sandbox, copy_checkout, make_environments, wait_until
 
 
 @pytest.fixture(scope="session")
@@ -101,7 +100,7 @@ def postgres_server(scratch: Path, programs: Path) -> Iterator[Secret]:
         wait_until(lambda: postgres.accepts(url), "PostgreSQL takes connections")
         yield url
     finally:
-        process.terminate()
+        process.send_signal(signal.SIGINT)  # SIGTERM would have it wait for its clients
         process.wait(timeout=30)
 
 

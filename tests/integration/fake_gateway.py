@@ -2,8 +2,8 @@
 # ruff: noqa: T201
 """A stand-in for LiteLLM: reads the rendered config.yaml, checks the key, applies the defaults, asks the engine.
 
-    FAKE_GATEWAY_CRASH   print this text (`\\n` is a line end) and die at once
-    FAKE_GATEWAY_HANG    say one line, then nothing for as long as the file of this name exists
+FAKE_GATEWAY_CRASH   print this text (`\\n` is a line end) and die at once
+FAKE_GATEWAY_HANG    say one line, then nothing for as long as the file of this name exists
 """
 
 from __future__ import annotations

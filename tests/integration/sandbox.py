@@ -23,6 +23,8 @@ from slipway.paths import build_paths
 from slipway.secrets import Secret
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+# the environments that ./runMe.sh has built
+ENVIRONMENTS = Path(os.environ.get("SLIPWAY_HOME") or CHECKOUT / ".slipway").absolute() / "envs"
 SHARED_MEMORY = Path("/dev/shm")
 SECONDS = 60.0  # deadline of everything that is waited for; many times what it takes on an idle machine
 
@@ -66,7 +68,7 @@ def copy_checkout(target: Path) -> None:
 
 def make_environments(checkout: Path, envs: Path) -> None:
     """Link the launcher's environment, and prepare an engine's and a gateway's whose programs are the fakes."""
-    launcher = CHECKOUT / ".slipway/envs/launcher"
+    launcher = ENVIRONMENTS / "launcher"
     python = launcher / "bin/python"
     envs.mkdir(parents=True)
     (envs / "launcher").symlink_to(launcher)

@@ -85,9 +85,7 @@ def test_killed_runs_are_resumed_to_the_same_schema(new_database, migrations: Pa
     randomness = random.Random(20260101)
     kills = 0
     while pending_migrations(killed, migrations):
-        run = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, killed, str(migrations)], stdout=subprocess.PIPE, text=True
-        )
+        run = subprocess.Popen([sys.executable, "-c", PROGRAM, killed, str(migrations)], stdout=subprocess.PIPE, text=True)
         for _ in range(randomness.randrange(1, total // 6)):
             run.stdout.readline()
         run.kill()
@@ -143,11 +141,7 @@ def test_a_second_run_waits_for_the_first(postgres_url: str, folder: Path) -> No
     waiting, applied = threading.Event(), []
     with psycopg.connect(libpq_url(postgres_url), autocommit=True) as first:
         first.execute("SELECT pg_advisory_lock(72707369)")
-        second = threading.Thread(
-            target=lambda: applied.append(
-                apply_migrations(postgres_url, folder, sleep=lambda _: waiting.set())
-            )
-        )
+        second = threading.Thread(target=lambda: applied.append(apply_migrations(postgres_url, folder, sleep=lambda _: waiting.set())))
         second.start()
         assert waiting.wait(timeout=10)
         assert applied == []

@@ -55,8 +55,12 @@ def start(environment: dict[str, str], gateway_python: Path) -> Callable[..., su
     def start_script(body: str) -> subprocess.Popen[str]:
         script = PROLOGUE.format(body=textwrap.indent(textwrap.dedent(body), "    "))
         return subprocess.Popen(
-            [str(gateway_python), "-c", script], env=environment, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            [str(gateway_python), "-c", script],
+            env=environment,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
 
     return start_script
@@ -255,14 +259,17 @@ def test_failures_raise_the_clients_typed_errors(run: Run) -> None:
 
 
 def test_hundreds_of_requests_at_once_are_all_answered(run: Run) -> None:
-    assert run(
-        """
+    assert (
+        run(
+            """
         keys = db.litellm_verificationtoken
         await asyncio.gather(*(keys.create(data={"token": str(n)}) for n in range(300)))
         found = await asyncio.gather(*(keys.find_unique(where={"token": str(n)}) for n in range(300)))
         return [row.token for row in found] == [str(n) for n in range(300)]
         """
-    ) is True
+        )
+        is True
+    )
 
 
 def test_lost_connections_are_an_error_once_and_then_replaced(run: Run) -> None:
@@ -294,9 +301,7 @@ def test_metrics_tell_the_pool(run: Run) -> None:
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
 def test_engine_ends_when_told(environment: dict[str, str], gateway_python: Path, prisma_dir: Path, sent: int) -> None:
     (schema,) = gateway_python.parent.parent.glob("lib/python3*/site-packages/prisma/schema.prisma")
-    engine = subprocess.Popen(
-        [prisma_dir / "query_engine.mjs", "-p", "0"], env={**environment, "PRISMA_DML_PATH": str(schema)}
-    )
+    engine = subprocess.Popen([prisma_dir / "query_engine.mjs", "-p", "0"], env={**environment, "PRISMA_DML_PATH": str(schema)})
     wait_until(lambda: Path(f"/proc/{engine.pid}/comm").read_text() == "query-engine\n")
     engine.send_signal(sent)
     assert engine.wait(timeout=10) == 0

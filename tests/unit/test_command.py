@@ -47,7 +47,7 @@ def test_a_command_over_many_lines_keeps_the_line_of_every_flag() -> None:
         ("--x -1 --y -.5", [("--x", "-1"), ("--y", "-.5")]),
         ("--x a#b # comment --y", [("--x", "a#b")]),
         ("--x '#' --y", [("--x", "#"), ("--y",)]),
-        ("--x '{\"a\": \"b|c;d&e>$F\"}'", [("--x", '{"a": "b|c;d&e>$F"}')]),
+        ('--x \'{"a": "b|c;d&e>$F"}\'', [("--x", '{"a": "b|c;d&e>$F"}')]),
         ('--x "a|b" --y "\\$F"', [("--x", "a|b"), ("--y", "$F")]),
         ("--x cost$ --y 5$", [("--x", "cost$"), ("--y", "5$")]),
         ("--x 1 \\   \n  --y 2", [("--x", "1"), ("--y", "2")]),
@@ -55,7 +55,10 @@ def test_a_command_over_many_lines_keeps_the_line_of_every_flag() -> None:
         ("--x 1\n\n--y 2\n", [("--x", "1"), ("--y", "2")]),
         ("--x 1\\\n--y 2", [("--x", "1"), ("--y", "2")]),
         ("--no-enable-prefix-caching", [("--no-enable-prefix-caching",)]),
-        ("--allowed-origins '[\"*\"]' --limit-mm-per-prompt.image 2", [("--allowed-origins", '["*"]'), ("--limit-mm-per-prompt.image", "2")]),
+        (
+            "--allowed-origins '[\"*\"]' --limit-mm-per-prompt.image 2",
+            [("--allowed-origins", '["*"]'), ("--limit-mm-per-prompt.image", "2")],
+        ),
     ],
 )
 def test_words_are_split_as_a_shell_would(text: str, expected: list[tuple[str, ...]]) -> None:
@@ -93,7 +96,10 @@ WRONG = {
     "another verb": ("\n\nvllm bench a/b", f"3: {NOT_ONE} (it must start with `vllm serve`)"),
     "a variable in front": ("X=1 vllm serve a/b", f"1: {NOT_ONE} (variables belong in the env: section)"),
     "no model": ("vllm serve", "1: no model after `vllm serve` (write the model right after it: vllm serve ORG/NAME --flags)"),
-    "a flag for a model": ("vllm serve --model a/b", "1: no model after `vllm serve` (write the model right after it: vllm serve ORG/NAME --flags)"),
+    "a flag for a model": (
+        "vllm serve --model a/b",
+        "1: no model after `vllm serve` (write the model right after it: vllm serve ORG/NAME --flags)",
+    ),
     "two models": ("vllm serve a/b\n c/d", "2: 'c/d' is a second model (one `vllm serve` takes one model)"),
     "two commands": (
         "vllm serve a/b\nvllm serve c/d",

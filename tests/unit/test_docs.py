@@ -20,7 +20,8 @@ from slipway.secrets import DEFAULT_MASTER_KEY, KNOWN, Secret
 from slipway.settings import DEFINITIONS, is_engine_variable
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "secrets/README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
+DOCS = sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))
+PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "secrets/README.md", *DOCS]
 SETTINGS = {definition.name for definition in DEFINITIONS}
 
 
@@ -43,13 +44,13 @@ def commands(page: str) -> Iterator[str]:
         for line in block.replace("\\\n", " ").splitlines():
             if "./runMe.sh" in line and not line.startswith("#"):
                 yield line
-    for inline in re.findall(r"`([^`\n]*\./runMe\.sh[^`\n]*)`", re.sub(r"```.*?```", "", read(page), flags=re.DOTALL)):
-        yield inline
+    yield from re.findall(r"`([^`\n]*\./runMe\.sh[^`\n]*)`", re.sub(r"```.*?```", "", read(page), flags=re.DOTALL))
 
 
-def anchor(heading: str) -> str:
-    """The fragment that GitHub gives a heading."""
-    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+def anchors(path: Path) -> list[str]:
+    """The fragments that GitHub gives a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
 
 
 def test_the_readme_has_at_most_150_lines() -> None:
@@ -78,7 +79,9 @@ def test_the_picture_shows_the_kept_launch() -> None:
 def test_the_last_state_of_a_redrawn_screen_is_kept() -> None:
     fold_screen: Callable[[str], str] = script("draw_launch.py")["fold_screen"]
 
-    assert fold_screen("\x1b[?25lone 1\r\ntwo 1\r\x1b[2K\x1b[1A\x1b[2Kone 2\r\n\x1b[32mtwo 2\x1b[0m\r\nend\x1b[?25h\r\n") == "one 2\n\x1b[32mtwo 2\x1b[0m\nend\n"
+    written = "\x1b[?25lone 1\r\ntwo 1\r\x1b[2K\x1b[1A\x1b[2Kone 2\r\n\x1b[32mtwo 2\x1b[0m\r\nend\x1b[?25h\r\n"
+
+    assert fold_screen(written) == "one 2\n\x1b[32mtwo 2\x1b[0m\nend\n"
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -89,8 +92,7 @@ def test_every_relative_link_leads_somewhere(page: str) -> None:
             continue
         name, _, fragment = target.partition("#")
         path = (ROOT / page).parent / name if name else ROOT / page
-        known = [anchor(heading) for heading in re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)] if fragment and path.is_file() else []
-        if not path.exists() or fragment and fragment not in known:
+        if not path.exists() or (fragment and fragment not in anchors(path)):
             broken.append(target)
     assert broken == []
 

@@ -37,7 +37,7 @@ ROW = {room: len(ROWS) - number for number, rooms in enumerate(ROWS) for room in
 
 # Imports between modules of one folder; elsewhere in that folder they are siblings that know nothing of each other.
 SHARED = {
-    "launchers": {"base", "environments", "leftovers", "lock", "ports", "startup", "supervisor"},
+    "launchers": {"base", "environments", "leftovers", "lock", "ports", "prisma_client", "startup", "supervisor"},
     "engines": {"base"},
 }
 
@@ -81,7 +81,9 @@ def test_every_module_has_a_row() -> None:
 @pytest.mark.parametrize("module", [name for name in modules() if room(name) in ROW])
 def test_a_module_imports_only_from_the_rows_below(module: str) -> None:
     upwards = {
-        name for name in own_imports(module) if ROW[room(name)] > ROW[room(module)] or (ROW[room(name)] == ROW[room(module)] and room(name) != room(module))
+        name
+        for name in own_imports(module)
+        if ROW[room(name)] > ROW[room(module)] or (ROW[room(name)] == ROW[room(module)] and room(name) != room(module))
     }
     assert upwards == set()
 
@@ -101,7 +103,12 @@ def test_only_process_starts_processes() -> None:
         return any(
             (isinstance(node, ast.Import) and any(alias.name == "subprocess" for alias in node.names))
             or (isinstance(node, ast.ImportFrom) and node.module == "subprocess")
-            or (isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "os" and node.attr in ("system", "popen"))
+            or (
+                isinstance(node, ast.Attribute)
+                and isinstance(node.value, ast.Name)
+                and node.value.id == "os"
+                and node.attr in ("system", "popen")
+            )
             for node in ast.walk(ast.parse(text))
         )
 

@@ -88,13 +88,22 @@ def test_an_earlier_line_of_the_file_beats_the_environment_in_braces() -> None:
 
 
 WRONG_VARS = {
-    "no assignment": ("MODEL=a\nthis is text\n", "vars.env:2: not an assignment: 'this is text' (write NAME=value, or # in front of a comment)"),
+    "no assignment": (
+        "MODEL=a\nthis is text\n",
+        "vars.env:2: not an assignment: 'this is text' (write NAME=value, or # in front of a comment)",
+    ),
     "a name alone": ("\n\nMODEL\n", "vars.env:3: not an assignment: 'MODEL' (write NAME=value, or # in front of a comment)"),
     "an export alone": ("export MODEL\n", "vars.env:1: not an assignment: 'export MODEL' (write NAME=value, or # in front of a comment)"),
     "a colon": ("MODEL: demo\n", "vars.env:1: not an assignment: 'MODEL: demo' (write NAME=value, or # in front of a comment)"),
     "no name": ("=demo\n", "vars.env:1: not an assignment: '=demo' (write NAME=value, or # in front of a comment)"),
-    "an unbalanced quote": ("MODEL='demo\n", "vars.env:1: not an assignment: \"MODEL='demo\" (write NAME=value, or # in front of a comment)"),
-    "text after a quote": ("MODEL='a' b\n", "vars.env:1: not an assignment: \"MODEL='a' b\" (write NAME=value, or # in front of a comment)"),
+    "an unbalanced quote": (
+        "MODEL='demo\n",
+        'vars.env:1: not an assignment: "MODEL=\'demo" (write NAME=value, or # in front of a comment)',
+    ),
+    "text after a quote": (
+        "MODEL='a' b\n",
+        "vars.env:1: not an assignment: \"MODEL='a' b\" (write NAME=value, or # in front of a comment)",
+    ),
     "a typo": ("GATEWAY_PROT=1\n", "vars.env:1: unknown setting GATEWAY_PROT (did you mean GATEWAY_PORT?)"),
     "a stranger": ("ZZZ=1\n", "vars.env:1: unknown setting ZZZ (see docs/configuration.md)"),
     "a secret": ("MODEL=a\nHF_TOKEN=hf_x\n", "vars.env:2: HF_TOKEN is a secret and does not belong here (put it into secrets/HF_TOKEN)"),

@@ -122,7 +122,10 @@ WRONG = {
         "models/m.yml:3: HF_TOKEN is a secret and does not belong here (put it into secrets/HF_TOKEN)",
     ),
     "litellm as a list": (COMMAND + "litellm: [a]\n", "models/m.yml:2: litellm must be a mapping of names to values, not a list"),
-    "a typo in a key": (COMMAND + "litellm:\n  temprature: 1\n", "models/m.yml:3: unknown key litellm.temprature (did you mean temperature?)"),
+    "a typo in a key": (
+        COMMAND + "litellm:\n  temprature: 1\n",
+        "models/m.yml:3: unknown key litellm.temprature (did you mean temperature?)",
+    ),
     "an unknown key": (COMMAND + "litellm:\n  zzz: 1\n", f"models/m.yml:3: unknown key litellm.zzz ({KNOWN_KEYS})"),
     "a size like 12Q": (
         COMMAND + "litellm:\n  max_tokens: 12Q\n",

@@ -26,7 +26,7 @@ from slipway.render import (
 from tests.unit.building import SITE, plan
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
-NASTY = "it's \"$HOME\" `ls` $(ls) \\ ; & | <x> {{ 7 }} #\n  two"
+NASTY = 'it\'s "$HOME" `ls` $(ls) \\ ; & | <x> {{ 7 }} #\n  two'
 
 
 def test_an_undefined_name_in_a_template_is_an_error(tmp_path: Path) -> None:
@@ -89,7 +89,11 @@ def test_an_engine_finds_its_tools_beside_an_executable_with_a_path() -> None:
 
 def test_models_yml_tells_what_is_served() -> None:
     text = models_text(plan("command: vllm serve a/b\ndescription: Größe\nlitellm: {top_p: , max_tokens: 1K}\n"))
-    assert text.splitlines()[:3] == ["# Rendered by Slipway from models/m.yml and vars.env: change those, not this.", "model: m", "description: Größe"]
+    assert text.splitlines()[:3] == [
+        "# Rendered by Slipway from models/m.yml and vars.env: change those, not this.",
+        "model: m",
+        "description: Größe",
+    ]
     assert yaml.safe_load(text) == {
         "model": "m",
         "description": "Größe",

@@ -53,7 +53,10 @@ def test_command_line_beats_model_file_and_remembers_what_it_shadowed() -> None:
     ("layer", "message"),
     [
         (read_vars("vars.env", "\nGATEWAY_PORT=x\n", {}), "vars.env:2: GATEWAY_PORT must be a port number, not 'x'"),
-        (read_vars("vars.env", "LITELLM_MAX_TOKENS=12Q\n", {}), "vars.env:1: LITELLM_MAX_TOKENS must be a size such as 4096, 128K or 1M, not '12Q'"),
+        (
+            read_vars("vars.env", "LITELLM_MAX_TOKENS=12Q\n", {}),
+            "vars.env:1: LITELLM_MAX_TOKENS must be a size such as 4096, 128K or 1M, not '12Q'",
+        ),
         (read_environ({"LITELLM_TOP_P": "2"}), "environment: LITELLM_TOP_P must be between 0.001 and 1, not 2"),
         (read_overrides(["top_p=2"]), "-o: top_p must be between 0.001 and 1, not 2"),
         (read_overrides(["--gpu-memory-utilization=7"]), "-o: --gpu-memory-utilization must be between 0.01 and 1, not 7"),

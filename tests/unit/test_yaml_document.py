@@ -11,7 +11,9 @@ from slipway.yaml_document import read_document, read_text
 
 
 def test_values_are_plain_and_every_one_has_its_line() -> None:
-    text = "command: |\n  vllm serve a/b\n\nenv:\n  A: 'x'   # why\n  B: y\naliases:\n  - one\n  - two\nlitellm: {top_k: 1,\n  top_p: 0.5}\n"
+    text = (
+        "command: |\n  vllm serve a/b\n\nenv:\n  A: 'x'   # why\n  B: y\naliases:\n  - one\n  - two\nlitellm: {top_k: 1,\n  top_p: 0.5}\n"
+    )
     document = read_document("m.yml", text)
     assert document.values == {
         "command": "vllm serve a/b\n",
@@ -39,7 +41,9 @@ def test_the_line_of_an_unknown_path_is_its_parent_s() -> None:
     assert (document.line("env", "A"), document.line("env", "B", 3), document.line("nothing")) == (3, 2, 1)
 
 
-@pytest.mark.parametrize("text", ["a: x\r\nb: y\r\n", "\ufeffa: x\nb: y\n", "---\na: x\nb: y\n...\n", "{a: x, b: y}", "a: &anchor x\nb: y\n"])
+@pytest.mark.parametrize(
+    "text", ["a: x\r\nb: y\r\n", "\ufeffa: x\nb: y\n", "---\na: x\nb: y\n...\n", "{a: x, b: y}", "a: &anchor x\nb: y\n"]
+)
 def test_other_ways_to_write_the_same_mapping_are_read_too(text: str) -> None:
     document = read_document("m.yml", text)
     assert (document.values, document.problems) == ({"a": "x", "b": "y"}, [])

@@ -117,9 +117,15 @@ def test_the_site_decides_executable_address_and_scratch_folder() -> None:
 # Lines of vLLM 0.32.0: from its log on a CPU, and as its source formats them for a GPU.
 LOG = [
     ("(APIServer pid=1) INFO 11-20 19:43:29 [api_utils.py:286] non-default args: {'model_tag': 'a/b', 'download_dir': '/x'}", None),
-    ("(APIServer pid=1) INFO 11-20 19:46:57 [model.py:733] Resolved architecture: Qwen3ForCausalLM", LogSign("reading the model's configuration")),
+    (
+        "(APIServer pid=1) INFO 11-20 19:46:57 [model.py:733] Resolved architecture: Qwen3ForCausalLM",
+        LogSign("reading the model's configuration"),
+    ),
     ("(APIServer pid=1) INFO 11-20 19:46:57 [model.py:2152] Using max model len 32768", None),
-    ("(APIServer pid=1) WARNING 11-20 19:46:57 [vllm.py:1703] Enforce eager set, disabling torch.compile, CUDAGraphs, and JIT kernel warmup.", None),
+    (
+        "(APIServer pid=1) WARNING 11-20 19:46:57 [vllm.py:1703] Enforce eager set, disabling torch.compile, CUDAGraphs, and JIT kernel warmup.",
+        None,
+    ),
     (
         "(EngineCore pid=2) INFO 11-20 19:47:02 [core.py:133] Initializing a V1 LLM engine (v0.32.0) with config: model='a/b', profiler_config=None",
         LogSign("reading the model's configuration"),
@@ -128,7 +134,10 @@ LOG = [
     ("Loading safetensors checkpoint shards:   0% Completed | 0/4 [00:00<?, ?it/s]", LogSign("loading weights", 0, 4)),
     ("Loading safetensors checkpoint shards:  75% Completed | 3/4 [00:00<00:00, 224.46it/s]", LogSign("loading weights", 3, 4)),
     ("(Worker pid=3) INFO 11-20 19:47:08 [default_loader.py:501] Loading weights took 0.01 seconds", LogSign("weights loaded")),
-    ("(Worker pid=3) INFO 11-20 19:47:08 [gpu_model_runner.py:5150] Model loading took 27.1 GiB memory and 9.5 seconds", LogSign("weights loaded")),
+    (
+        "(Worker pid=3) INFO 11-20 19:47:08 [gpu_model_runner.py:5150] Model loading took 27.1 GiB memory and 9.5 seconds",
+        LogSign("weights loaded"),
+    ),
     ("INFO 11-20 19:47:09 [backends.py:1105] Using cache directory: /root/.cache/vllm/x for vLLM's torch.compile", LogSign("compiling")),
     ("INFO 11-20 19:47:09 [backends.py:1167] Dynamo bytecode transform time: 4.71 s", LogSign("compiling")),
     ("INFO 11-20 19:47:09 [backends.py:399] Compiling a graph for compile range (1, 8192) takes 12.41 s", LogSign("compiling")),
@@ -138,11 +147,17 @@ LOG = [
         "(EngineCore pid=2) INFO 11-20 19:47:09 [kv_cache_utils.py:2327] CPU KV cache size: 3,532,045 tokens, Maximum concurrency",
         LogSign("sizing the KV cache"),
     ),
-    ("Capturing CUDA graphs (mixed prefill-decode, PIECEWISE):  45%|####5     | 23/51 [00:01<00:01, 20.1it/s]", LogSign("capturing CUDA graphs", 23, 51)),
+    (
+        "Capturing CUDA graphs (mixed prefill-decode, PIECEWISE):  45%|####5     | 23/51 [00:01<00:01, 20.1it/s]",
+        LogSign("capturing CUDA graphs", 23, 51),
+    ),
     ("INFO 11-20 19:47:09 [gpu_model_runner.py:6582] Graph capturing finished in 4 secs, took 0.61 GiB", LogSign("capturing CUDA graphs")),
     ("INFO 11-20 19:47:09 [core.py:402] init engine (profile, create kv cache, warmup model) took 0.47 s", LogSign("warming up")),
     ("INFO 11-20 19:47:09 [cpu_model_runner.py:87] Warming up model for the compilation...", LogSign("warming up")),
-    ("(APIServer pid=1) INFO 11-20 19:47:10 [entry.py:140] Starting vLLM server on http://127.0.0.1:8000", LogSign("starting its API server")),
+    (
+        "(APIServer pid=1) INFO 11-20 19:47:10 [entry.py:140] Starting vLLM server on http://127.0.0.1:8000",
+        LogSign("starting its API server"),
+    ),
     ("(APIServer pid=1) INFO:     Application startup complete.", LogSign("starting its API server")),
     ('(APIServer pid=1) INFO:     127.0.0.1:52344 - "GET /health HTTP/1.1" 200 OK', None),
     ("Fetching 12 files:  50%|#####     | 6/12 [00:01<00:01]", LogSign("downloading the model")),

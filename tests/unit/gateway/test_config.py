@@ -6,7 +6,9 @@ from slipway.gateway.config import ENVIRONMENT, SECRETS, build_argv, prisma_envi
 from slipway.secrets import KNOWN
 from tests.unit.building import plan
 
-PLAN = plan("command: vllm serve a/b\nlitellm: {temperature: 0, top_p: , repetition_penalty: 1}\n", overrides=["max_tokens=1K", "GATEWAY_HOST=::1"])
+PLAN = plan(
+    "command: vllm serve a/b\nlitellm: {temperature: 0, top_p: , repetition_penalty: 1}\n", overrides=["max_tokens=1K", "GATEWAY_HOST=::1"]
+)
 
 
 def test_the_proxy_s_command_names_config_host_and_port_and_no_secret() -> None:

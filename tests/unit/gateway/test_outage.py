@@ -36,7 +36,12 @@ def body(text: str | bytes, *, more: bool = False) -> Message:
 
 
 def call(
-    messages: list[Message], engines: Callable[[], Iterable[str]], *, path: str = "/v1/chat/completions", method: str = "POST", kind: str = "http"
+    messages: list[Message],
+    engines: Callable[[], Iterable[str]],
+    *,
+    path: str = "/v1/chat/completions",
+    method: str = "POST",
+    kind: str = "http",
 ) -> list[Message]:
     sent: list[Message] = []
 
@@ -75,7 +80,9 @@ FAILURE = '{"error": {"message": "Connection error", "code": "500"}}'
 
 @pytest.mark.parametrize("status", [500, 502, 503])
 def test_an_absent_engine_is_a_503_in_openai_s_shape(absent: str, status: int) -> None:
-    sent = call([start(status, x_call_id="7", content_type="text/plain", content_length="3", retry_after="99"), body(FAILURE)], lambda: [absent])
+    sent = call(
+        [start(status, x_call_id="7", content_type="text/plain", content_length="3", retry_after="99"), body(FAILURE)], lambda: [absent]
+    )
     code, headers, content = answer(sent)
     assert (code, content) == (503, {"error": {"message": _AWAY, "type": "overloaded_error", "param": None, "code": "service_unavailable"}})
     assert headers == {
@@ -108,7 +115,7 @@ def test_an_error_while_the_engine_is_there_is_left_as_it_is(engine: str, status
     assert call(messages, lambda: [engine]) == messages
 
 
-@pytest.mark.parametrize("status", [200, 401, 404, 429])
+@pytest.mark.parametrize("status", [200, 400, 401, 404, 429])
 def test_other_answers_are_left_as_they_are_even_without_an_engine(absent: str, status: int) -> None:
     messages = [start(status), body("x")]
     assert call(messages, lambda: [absent]) == messages

@@ -22,7 +22,9 @@ HOLD = "import sys, pathlib\nfrom slipway.launchers.lock import exclusive\nwith 
 @contextmanager
 def holder(lock: Path) -> Iterator[subprocess.Popen[str]]:
     """Another process that holds the lock until its standard input ends."""
-    with subprocess.Popen([sys.executable, "-c", HOLD, str(lock)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(lock)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
         try:

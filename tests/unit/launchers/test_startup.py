@@ -214,4 +214,8 @@ def test_the_frames_of_a_wrapper_after_the_error_do_not_push_it_out(scene: Scene
     with pytest.raises(LaunchError) as caught:
         watch.check()
     shown = [line.removeprefix("  | ") for line in caught.value.message.splitlines()[1:]]
-    assert shown == [*(f"before {number}" for number in range(20, 30)), "ValueError: the reason", *(f"after {number}" for number in range(4))]
+    assert shown == [
+        *(f"before {number}" for number in range(20, 30)),
+        "ValueError: the reason",
+        *(f"after {number}" for number in range(4)),
+    ]

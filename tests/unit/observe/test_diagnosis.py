@@ -20,12 +20,21 @@ LINES = [
     ("ERROR: [Errno 98] error while attempting to bind on address ('127.0.0.1', 4000): address already in use", PORT),
     ("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.", MEMORY),
     ("ValueError: No available memory for the cache blocks. Try increasing `gpu_memory_utilization`", MEMORY),
-    ("ValueError: Free memory on device cuda:0 (3.1/79.1 GiB) on startup is less than desired GPU memory utilization (0.9, 71.2 GiB).", MEMORY),
-    ("ValueError: To serve at least one request with the models's max seq len (262144), 24 GiB KV cache is needed, which is larger than the available KV cache memory (8 GiB).", MEMORY),  # noqa: E501
+    (
+        "ValueError: Free memory on device cuda:0 (3.1/79.1 GiB) on startup is less than desired GPU memory utilization (0.9, 71.2 GiB).",
+        MEMORY,
+    ),
+    (
+        "ValueError: To serve at least one request with the models's max seq len (262144), 24 GiB KV cache is needed, which is larger than the available KV cache memory (8 GiB).",
+        MEMORY,
+    ),
     ("huggingface_hub.errors.GatedRepoError: 401 Client Error. Cannot access gated repo for url https://huggingface.co/x", GATED),
     ("requests.exceptions.HTTPError: 403 Client Error: Forbidden for url", GATED),
     ("OSError: We couldn't connect to 'https://huggingface.co' to load the files, and couldn't find them in the cached files.", HUB),
-    ("huggingface_hub.errors.LocalEntryNotFoundError: Cannot find the requested files in the disk cache and outgoing traffic has been disabled.", HUB),
+    (
+        "huggingface_hub.errors.LocalEntryNotFoundError: Cannot find the requested files in the disk cache and outgoing traffic has been disabled.",
+        HUB,
+    ),
     ("httpx.ConnectError: [Errno -3] Temporary failure in name resolution", HUB),
     ("OSError: a/b is not a local folder and is not a valid model identifier listed on 'https://huggingface.co/models'", NO_MODEL),
     ("  Value error, Invalid repository ID or local directory specified: '/work/main/models/demo'.", NO_MODEL),

@@ -1,0 +1,251 @@
+"""The one boundary: every error becomes a message, a hint and an exit code, and no traceback reaches a user."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import click
+import pytest
+
+from slipway.cli.main import VERBS, main
+from slipway.errors import ConfigError, LaunchError, Problem, SlipwayError, UsageError
+
+ROOT = Path(__file__).parents[3]
+Say = tuple[int, str, str]
+
+
+@pytest.fixture(autouse=True)
+def _signals() -> Iterator[None]:
+    """main() takes signals over; give them back."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout of its own, in an environment without settings."""
+    root = tmp_path / "checkout"
+    (root / "models").mkdir(parents=True)
+    (root / "models/demo.yml").write_text("command: vllm serve ./models/demo\ndescription: A toy\n")
+    (root / "templates").symlink_to(ROOT / "templates")
+    monkeypatch.setattr("slipway.cli.context.ROOT", root)
+    for name in ("MODEL", "RUNTIME", "SLIPWAY_HOME", "LITELLM_MASTER_KEY", "GATEWAY_HOST"):
+        monkeypatch.delenv(name, raising=False)
+    return root
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Say]:
+    def run(*words: str) -> Say:
+        with pytest.raises(SystemExit) as caught:
+            main(words)
+        captured = capsys.readouterr()
+        assert isinstance(caught.value.code, int)
+        return caught.value.code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def verb(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+    """Makes `boom` a verb that does what the test says."""
+
+    def make(action: Callable[[], object]) -> None:
+        module = ModuleType("slipway.cli.boom")
+        module.command = click.Command("boom", callback=action)  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "slipway.cli.boom", module)
+        monkeypatch.setitem(VERBS, "boom", "a verb of this test")
+
+    return make
+
+
+def fail(error: BaseException) -> Callable[[], object]:
+    def action() -> object:
+        raise error
+
+    return action
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "text"),
+    [
+        (LaunchError("the engine died", hint="look at the log"), 1, "error: the engine died\nhint: look at the log\n"),
+        (UsageError("there is no such thing"), 2, "error: there is no such thing\n"),
+        (ConfigError([Problem("b", 2, "wrong"), Problem("a", 1, "bad", "fix it")]), 2, "error: a:1: bad (fix it)\nb:2: wrong\n"),
+        (SlipwayError("own code", exit_code=9), 9, "error: own code\n"),
+        (KeyboardInterrupt(), 130, "\nerror: interrupted\n"),  # the line feed ends the line where the terminal shows ^C
+        (click.Abort(), 130, "error: interrupted\n"),
+        (click.exceptions.Exit(3), 3, ""),
+    ],
+)
+def test_each_error_has_its_message_and_exit_code(
+    run: Callable[..., Say], verb: Callable[[Callable[[], object]], None], error: BaseException, status: int, text: str
+) -> None:
+    verb(fail(error))
+    assert run("boom") == (status, "", text)
+
+
+def test_a_verb_that_succeeds_exits_with_0(run: Callable[..., Say], verb: Callable[[Callable[[], object]], None]) -> None:
+    verb(lambda: click.echo("done"))
+    assert run("boom") == (0, "done\n", "")
+
+
+@pytest.mark.parametrize("error", [ValueError("oops"), RecursionError(), AssertionError("x"), OSError(28, "No space left on device")])
+def test_an_error_in_slipway_itself_goes_to_a_file_and_not_to_the_screen(
+    run: Callable[..., Say],
+    verb: Callable[[Callable[[], object]], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    verb(fail(error))
+    status, out, err = run("boom")
+    [log] = tmp_path.iterdir()
+    assert (status, out) == (70, "")
+    assert err == f"error: an error in Slipway itself; its details are in {log}\nhint: please report it with that file\n"
+    assert log.read_text().startswith("Traceback (most recent call last):\n")
+    assert log.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_to_end_is_the_same_as_ctrl_c(
+    run: Callable[..., Say], verb: Callable[[Callable[[], object]], None], number: signal.Signals
+) -> None:
+    verb(lambda: signal.raise_signal(number))
+    assert run("boom") == (130, "", "\nerror: interrupted\n")
+
+
+LIST = "hint: ./runMe.sh --help lists the verbs\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (("stat",), f"error: there is no verb 'stat' (did you mean status?)\n{LIST}"),
+        (("xyz",), f"error: there is no verb 'xyz' (verbs: {', '.join(VERBS)})\n{LIST}"),
+        (("status", "--nope"), f"error: No such option '--nope'.\n{LIST}"),
+        (("up", "a", "b"), f"error: Got unexpected extra argument (b)\n{LIST}"),
+        (("logs", "-n", "-5"), f"error: Invalid value for '-n' / '--lines': -5 is not in the range x>=0.\n{LIST}"),
+    ],
+)
+def test_a_command_line_that_makes_no_sense_exits_with_2(run: Callable[..., Say], words: tuple[str, ...], text: str) -> None:
+    assert run(*words) == (2, "", text)
+
+
+def test_help_and_version_exit_with_0(run: Callable[..., Say]) -> None:
+    assert run("--version") == (0, "slipway, version 0.1.0\n", "")
+    status, out, err = run("--help")
+    assert (status, err) == (0, "")
+    assert [name for name in VERBS if f"\n  {name} " not in out] == []
+
+
+def test_every_verb_has_its_help(run: Callable[..., Say]) -> None:
+    for name in VERBS:
+        status, out, err = run(name, "--help")
+        assert (status, out.startswith(f"Usage: slipway {name} "), err) == (0, True, "")
+
+
+COMMAND = "command: vllm serve a/b\n"
+BAD_INPUT = {
+    "YAML that does not parse": (
+        {"models/demo.yml": "a: {b\n"},
+        "models/demo.yml:2: not valid YAML: while parsing a flow mapping, did not find expected ',' or '}'",
+    ),
+    "a tab": ({"models/demo.yml": COMMAND + "env:\n\tA: b\n"}, "models/demo.yml:3: YAML forbids tabs in indentation (use spaces)"),
+    "a duplicate key": ({"models/demo.yml": COMMAND + COMMAND}, "models/demo.yml:2: duplicate key 'command': line 1 has it already"),
+    "an unknown section": (
+        {"models/demo.yml": COMMAND + "litelm: {}\n"},
+        "models/demo.yml:2: unknown section `litelm:` (did you mean litellm?)",
+    ),
+    "a wrong type": ({"models/demo.yml": COMMAND + "env: 7\n"}, "models/demo.yml:2: env must be a mapping of names to values, not 7"),
+    "a size like 12Q": (
+        {"models/demo.yml": COMMAND + "litellm:\n  max_tokens: 12Q\n"},
+        "models/demo.yml:3: litellm.max_tokens must be a size such as 4096, 128K or 1M, not '12Q'",
+    ),
+    "another command": (
+        {"models/demo.yml": "command: ollama run x\n"},
+        "models/demo.yml:1: the command is not one `vllm serve MODEL` (it must start with `vllm serve`)",
+    ),
+    "an unbalanced quote": (
+        {"models/demo.yml": "command: |\n  vllm serve a/b\n  --x 'y\n"},
+        "models/demo.yml:3: an unbalanced quote in the command",
+    ),
+    "a flag that Slipway owns": (
+        {"models/demo.yml": "command: |\n  vllm serve a/b\n  --port 9\n"},
+        "models/demo.yml:3: --port 9 is a flag that Slipway sets itself (remove it; set ENGINE_PORT)",
+    ),
+    "a flag twice": (
+        {"models/demo.yml": "command: vllm serve a/b --x 1 --x 2\n"},
+        "models/demo.yml:1: --x is given twice: line 1 has --x already",
+    ),
+    "env that is no text": (
+        {"models/demo.yml": COMMAND + "env:\n  A: 1\n"},
+        "models/demo.yml:3: env.A must be text, not 1 (put it in quotes)",
+    ),
+    "no assignment": (
+        {"vars.env": "MODEL=demo\nthis is no assignment\n"},
+        "vars.env:2: not an assignment: 'this is no assignment' (write NAME=value, or # in front of a comment)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("files", "message"), BAD_INPUT.values(), ids=BAD_INPUT.keys())
+def test_bad_input_is_one_message_with_file_and_line_and_exit_2(
+    checkout: Path, run: Callable[..., Say], files: dict[str, str], message: str
+) -> None:
+    for name, text in files.items():
+        (checkout / name).write_text(text)
+    before = sorted(checkout.rglob("*"))
+    assert run("check", "demo") == (2, "", f"error: {message}\n")
+    assert sorted(checkout.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", ["../demo", "a/b", "..", "/etc/passwd"])
+@pytest.mark.parametrize("verb_", ["up", "render"])
+def test_a_name_with_a_slash_or_dots_is_refused(checkout: Path, run: Callable[..., Say], name: str, verb_: str) -> None:
+    before = sorted(checkout.rglob("*"))
+    hint = "hint: a name is letters, digits, '.', '_' and '-': the file models/NAME.yml\n"
+    assert run(verb_, name) == (2, "", f"error: {name!r} cannot be a model name\n{hint}")
+    assert sorted(checkout.rglob("*")) == before
+
+
+def test_a_foreign_address_with_the_default_key_is_refused_before_anything_starts(checkout: Path, run: Callable[..., Say]) -> None:
+    (checkout / "vars.env").write_text("MODEL=demo\nRUNTIME=local\nGATEWAY_HOST=0.0.0.0\n")
+    status, out, err = run("up")
+    assert (status, out) == (2, "")
+    assert err == (
+        "error: vars.env:3: GATEWAY_HOST=0.0.0.0 opens the gateway to others, and its key is sk-FAKE "
+        "(put a key of your own that starts with sk- into secrets/LITELLM_MASTER_KEY)\n"
+    )
+
+
+def test_an_empty_secret_is_refused_before_anything_starts(checkout: Path, run: Callable[..., Say]) -> None:
+    (checkout / "vars.env").write_text("MODEL=demo\nRUNTIME=local\n")
+    (checkout / "secrets").mkdir()
+    (checkout / "secrets/HF_TOKEN").touch(mode=0o600)
+    assert run("up") == (2, "", "error: secrets/HF_TOKEN: this secret is empty (write one value into it, or delete the file)\n")
+
+
+def test_check_says_that_all_is_well(checkout: Path, run: Callable[..., Say]) -> None:
+    assert run("check") == (0, "1 model file: no problems\n", "")
+
+
+def test_models_lists_what_can_be_launched(checkout: Path, run: Callable[..., Say]) -> None:
+    (checkout / "models/bad.yml").write_text("command: ls\n")
+    status, out, err = run("models")
+    assert (status, out) == (0, "name  model          what it is\ndemo  ./models/demo  A toy\n")
+    assert err == "\nmodel files have problems, 1 in all: ./runMe.sh check\n"
+
+
+def test_the_models_of_this_checkout_have_no_problems(run: Callable[..., Say]) -> None:
+    count = len(list((ROOT / "models").glob("*.yml")))
+    assert run("check") == (0, f"{count} model files: no problems\n", "")
