@@ -24,7 +24,7 @@ trap 'kill "$prepare" 2>/dev/null || true' EXIT
 step "lint and types"
 "$dev/bin/ruff" check .
 "$dev/bin/ruff" format --check .
-"$dev/bin/mypy"
+"$dev/bin/mypy" --strict slipway tests benchmarks
 
 step "unit and golden"
 "$dev/bin/python" -m pytest -q -n 2 tests/unit tests/golden

@@ -79,8 +79,8 @@ def check_library(sources: Sources, names: Sequence[str] = ()) -> tuple[dict[str
 
 def _alias_clashes(recipe: Recipe, taken: dict[str, str]) -> list[Problem]:
     problems = []
-    for alias in recipe.aliases:
+    for alias, line in zip(recipe.aliases, recipe.alias_lines, strict=True):
         if alias in taken and taken[alias] != recipe.path:
-            problems.append(Problem(recipe.path, 0, f"the alias {alias} is taken by {taken[alias]}"))
+            problems.append(Problem(recipe.path, line, f"the alias {alias} is taken by {taken[alias]}"))
         taken.setdefault(alias, recipe.path)
     return problems

@@ -57,6 +57,7 @@ class Recipe:
     description: str = ""
     source: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
+    alias_lines: tuple[int, ...] = ()
 
     @property
     def route_names(self) -> tuple[str, ...]:
@@ -125,6 +126,7 @@ def parse_recipe(name: str, path: str, text: str) -> tuple[Recipe | None, list[P
             description=sections.description or "",
             source=tuple(sections.source or ()),
             aliases=tuple(sections.aliases or ()),
+            alias_lines=tuple(document.line("aliases", index) for index in range(len(sections.aliases or ()))),
         ),
         [],
     )

@@ -156,15 +156,9 @@ CITIES = (
     "Chicago", "San Francisco", "Los Angeles", "Seattle", "Toronto", "Montreal", "Mexico City", "Buenos Aires",
     "São Paulo", "Lima", "Reykjavik", "Edinburgh",
 )  # fmt: skip
-ONSETS = (
-    "b", "br", "c", "d", "f", "g", "h", "j", "k", "kl", "l", "m", "n", "p", "r", "s", "sh", "st", "t", "tr", "v", "w",
-    "z",
-)  # fmt: skip
-VOWELS = (
-    "a", "e", "i", "o", "u", "a", "e", "o", "ai", "ou",
-)  # fmt: skip
-CODAS = (
-    "", "", "", "", "n", "r", "l", "s", "m", "t", "ck", "ng", "burg", "ton",
+SYLLABLES = (
+    "ba", "ra", "lo", "mi", "ton", "ver", "sha", "den", "ko", "lu", "mar", "ti", "el", "os", "gra", "ne", "wick",
+    "ford", "ham", "bri", "sto", "an", "du", "pe", "ri", "gen", "cas", "sel", "or", "na",
 )  # fmt: skip
 
 WEATHER_QUESTIONS = (
@@ -230,13 +224,8 @@ def pick_city(rng: random.Random) -> str:
     """A known city or, so that copying is learnt rather than a list, as often an invented name."""
     if rng.random() < 0.5:
         return rng.choice(CITIES)
-    name = "".join(pick_syllable(rng) for _ in range(rng.randint(1, 3))).capitalize()
+    name = "".join(rng.choices(SYLLABLES, k=rng.randint(2, 4))).capitalize()
     return name if rng.random() < 0.8 else f"{rng.choice(('New', 'San', 'Port', 'Bad', 'Saint'))} {name}"
-
-
-def pick_syllable(rng: random.Random) -> str:
-    """A syllable such as invented names consist of."""
-    return rng.choice(ONSETS) + rng.choice(VOWELS) + rng.choice(CODAS)
 
 
 def pick_weather_tool(rng: random.Random) -> tuple[str, str]:
@@ -244,5 +233,5 @@ def pick_weather_tool(rng: random.Random) -> tuple[str, str]:
     name = rng.choice(WEATHER_TOOLS)
     if rng.random() < 0.3:
         verb = rng.choice(("get", "fetch", "lookup", "find", "mcp", "query", "my"))
-        name = f"{verb}_{pick_syllable(rng)}_{rng.choice(('weather', 'forecast'))}"
+        name = f"{verb}_{rng.choice(SYLLABLES)}_{rng.choice(('weather', 'forecast'))}"
     return name, rng.choice(CITY_KEYS)

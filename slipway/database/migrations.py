@@ -106,13 +106,16 @@ class _Row:
 
     def was_killed(self, connection: psycopg.Connection) -> bool:
         """Whether an earlier attempt with this very script stopped without an error and without an end."""
-        return connection.execute(
-            """
+        return (
+            connection.execute(
+                """
             SELECT FROM "_prisma_migrations" WHERE migration_name = %s AND checksum = %s
             AND finished_at IS NULL AND rolled_back_at IS NULL AND coalesce(logs, '') = ''
             """,
-            (self.name, self.checksum),
-        ).fetchone() is not None
+                (self.name, self.checksum),
+            ).fetchone()
+            is not None
+        )
 
 
 def _ignore(done: int, total: int, name: str) -> None:

@@ -26,6 +26,9 @@ _SIGNS = (
 # a tqdm bar: `45%|████▌     | 3/7 [00:00<00:01` or vLLM's own `50% Completed | 1/2 [00:00<00:00`
 _BAR = re.compile(r"(?P<what>Loading \w+|Capturing CUDA graphs).*\| (?P<done>\d+)/(?P<total>\d+) \[")
 
+# Flags that would take the engine away from the address and protocol where gateway and health checks look for it.
+_HIDING = frozenset({"--uds", "--ssl-keyfile", "--ssl-certfile", "--ssl-ca-certs", "--root-path", "--headless"})
+
 
 class VllmEngine:
     """Plans `vllm serve` as a model file writes it, with the flags that Slipway must own."""
@@ -58,6 +61,8 @@ class VllmEngine:
         problems = []
         written = [(flag, request.recipe.path) for flag in request.recipe.command.flags] + [(flag, "-o") for flag in _overridden(request)]
         for flag, path in written:
+            if flag.name in _HIDING:
+                problems.append(Problem(path, flag.line, f"{flag.name} would hide the engine from the gateway", "remove it"))
             if flag.name in (*owned, "--api-key") and tuple(flag.value.split()) != owned.get(flag.name):
                 hint = f"remove it{'; ' + instead[flag.name] if flag.name in instead else ''}"
                 shown = "" if flag.name == "--api-key" else f" {flag.value}"

@@ -26,7 +26,7 @@ from slipway.observe.logs import read_logs
 from slipway.paths import Paths
 from slipway.plan import check_exposure
 from slipway.process import Runner
-from slipway.secrets import Secret
+from slipway.secrets import Secret, read_secrets
 
 
 class LocalLauncher:
@@ -39,9 +39,10 @@ class LocalLauncher:
 
     def up(self, configuration: Configuration) -> Access:
         with exclusive(self._paths.lock, "a launch"):
-            secrets = self._secrets()
-            check_exposure(configuration.settings, secrets)
-            stack = plan_stack(self._paths, self._hardware, configuration, external_database="DATABASE_URL" in secrets)
+            user_secrets = self._user_secrets()
+            check_exposure(configuration.settings, user_secrets)
+            stack = plan_stack(self._paths, self._hardware, configuration, external_database="DATABASE_URL" in user_secrets)
+            secrets = stack_secrets(user_secrets, self._paths.data)
             if stack.database:
                 secrets["DATABASE_URL"] = stack.database.url(generated_secret(self._paths.data, "DATABASE_PASSWORD"))
             if self._runs_already(stack, secrets):
@@ -60,8 +61,8 @@ class LocalLauncher:
         """Build the environments that `up` would build. Raises SetupError."""
         self._ensure_environments(plan_stack(self._paths, self._hardware, configuration, external_database=True))
 
-    def _secrets(self) -> dict[str, Secret]:
-        return stack_secrets(self._paths.root, self._paths.data, self._environ)
+    def _user_secrets(self) -> dict[str, Secret]:
+        return read_secrets(self._paths.root / "secrets", self._environ)
 
     def _access(self, stack: Stack, secrets: Mapping[str, Secret], *, changed: bool) -> Access:
         key = secrets.get("ANTHROPIC_AUTH_TOKEN", secrets["LITELLM_MASTER_KEY"])
@@ -110,7 +111,7 @@ class LocalLauncher:
     def database_url(self) -> Secret:
         """The URL of the running stack's database. Raises StackError when there is none."""
         path = self._paths.secrets / "DATABASE_URL"
-        external = self._secrets().get("DATABASE_URL")
+        external = self._user_secrets().get("DATABASE_URL")
         if path.is_file():
             return Secret(path.read_text())
         if external:

@@ -53,11 +53,12 @@ def render_local(plan: Plan, site: Site, paths: Paths, programs: Programs) -> tu
     generated = Path(site.generated)
     parts = [_Part(engine.name, generated / f"{engine.name}.sh", 200, 120) for engine in plan.engines]
     parts.append(_Part("gateway", paths.run / "gateway.sh", 300, 20))
-    own = [_gateway_script(plan, site, paths, programs)]
+    own = []
     if programs.server:
         parts.append(_Part("database", paths.run / "database.sh", 100, 2, "INT"))
         script = StartScript("database", programs.server.argv(), {}, ())
         own.append(render_start_script(paths.templates, script, site, paths.run / "database.sh"))
+    own.append(_gateway_script(plan, site, paths, programs))
     values = {
         "run": paths.run,
         "logs": paths.logs,

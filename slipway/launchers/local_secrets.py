@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from slipway.render import write_atomically
-from slipway.secrets import DEFAULT_MASTER_KEY, Secret, read_secrets
+from slipway.secrets import DEFAULT_MASTER_KEY, Secret
 
 
-def stack_secrets(root: Path, data: Path, environ: Mapping[str, str]) -> dict[str, Secret]:
-    """The user's secrets, the default master key, and the key between gateway and engine. Raises ConfigError."""
-    found = read_secrets(root / "secrets", environ)
-    found.setdefault("LITELLM_MASTER_KEY", Secret(DEFAULT_MASTER_KEY))
+def stack_secrets(user: Mapping[str, Secret], data: Path) -> dict[str, Secret]:
+    """The user's secrets, the default master key, and the key between gateway and engine, made once."""
+    found = {"LITELLM_MASTER_KEY": Secret(DEFAULT_MASTER_KEY), **user}
     if "VLLM_API_KEY" not in found:
         found["VLLM_API_KEY"] = generated_secret(data, "VLLM_API_KEY")
     return found

@@ -30,16 +30,19 @@ def prisma_folder(gateway: Path) -> Path:
     return gateway / "prisma"
 
 
+def machine_has_node() -> bool:
+    return bool(shutil.which("node") and shutil.which("npm"))
+
+
 def find_node(gateway: Path) -> Path:
-    """The Node.js that runs the query engine: the one put into the environment, else the machine's."""
-    own = gateway / "bin/node"
-    return own if own.exists() else Path(shutil.which("node") or "node")
+    """The Node.js that runs the query engine: the machine's, else the one that the gateway's environment gets."""
+    return Path(shutil.which("node") or "") if machine_has_node() else gateway / "bin/node"
 
 
 def install_query_engine(installer: Installer, sources: tuple[Path, ...], node_lock: Path) -> None:
     """Copy Slipway's query engine next to its npm packages; Node.js comes from PyPI where the machine has none."""
     folder = installer.environment.folder
-    if not (shutil.which("node") and shutil.which("npm")):
+    if not machine_has_node():
         installer.pip(["--no-deps", "--require-hashes", "-r", str(node_lock)], text="Node.js")
     target = prisma_folder(folder)
     target.mkdir()

@@ -71,7 +71,8 @@ def make_environments(checkout: Path, envs: Path) -> None:
     launcher = ENVIRONMENTS / "launcher"
     python = launcher / "bin/python"
     envs.mkdir(parents=True)
-    (envs / "launcher").symlink_to(launcher)
+    for path in ENVIRONMENTS.glob("launcher*"):
+        (envs / path.name).symlink_to(path.resolve())
     env = {"PYTHONPATH": str(checkout)}
     digests = subprocess.run([python, "-c", _DIGESTS], cwd=checkout, env=env, capture_output=True, text=True, check=True)
     engine, gateway = digests.stdout.split()

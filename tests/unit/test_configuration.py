@@ -115,8 +115,8 @@ def test_two_models_cannot_share_an_alias_or_take_another_s_name(tmp_path: Path)
     )
     good, problems = check_library(read_sources(root, {}))
     assert [str(problem) for problem in problems] == [
-        "models/b.yml: the alias a is taken by models/a.yml",
-        "models/b.yml: the alias shared is taken by models/a.yml",
+        "models/b.yml:2: the alias a is taken by models/a.yml",
+        "models/b.yml:2: the alias shared is taken by models/a.yml",
     ]
     assert sorted(good) == ["a", "b"]
 

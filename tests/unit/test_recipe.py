@@ -47,6 +47,7 @@ def test_a_model_file_becomes_a_recipe() -> None:
             description="A model",
             source=("https://example.org",),
             aliases=("small",),
+            alias_lines=(4,),
         ),
         [],
     )

@@ -77,6 +77,12 @@ def test_the_model_file_s_flag_beats_vars_env_s_setting() -> None:
             [],
             "models/m.yml:1: --api-key is a flag that Slipway sets itself (remove it; use secrets/VLLM_API_KEY)",
         ),
+        (
+            "command: vllm serve a/b --uds /tmp/x\n",
+            [],
+            "models/m.yml:1: --uds would hide the engine from the gateway (remove it)",
+        ),
+        ("command: vllm serve a/b\n", ["--root-path=/x"], "-o: --root-path would hide the engine from the gateway (remove it)"),
         ("command: vllm serve a/b\n", ["--port=9000"], "-o: --port 9000 is a flag that Slipway sets itself (remove it; set ENGINE_PORT)"),
         (
             "command: |\n  vllm serve a/b --host ::\n  --port 1\n",

@@ -22,13 +22,13 @@ def test_a_generated_secret_is_made_once_and_only_its_owner_can_read_it(tmp_path
 
 
 def test_a_stack_has_the_default_master_key_and_a_key_of_its_own_for_the_engine(tmp_path: Path) -> None:
-    secrets = stack_secrets(tmp_path, tmp_path / "data", {})
+    secrets = stack_secrets({}, tmp_path / "data")
     assert secrets == {"LITELLM_MASTER_KEY": Secret("sk-FAKE"), "VLLM_API_KEY": generated_secret(tmp_path / "data", "VLLM_API_KEY")}
 
 
 def test_a_user_s_secrets_are_taken_and_nothing_is_generated_for_them(tmp_path: Path) -> None:
-    environ = {"LITELLM_MASTER_KEY": "sk-mine", "VLLM_API_KEY": "mine", "HF_TOKEN": "hf_x"}
-    assert stack_secrets(tmp_path, tmp_path / "data", environ) == {name: Secret(value) for name, value in environ.items()}
+    user = {"LITELLM_MASTER_KEY": Secret("sk-mine"), "VLLM_API_KEY": Secret("mine"), "HF_TOKEN": Secret("hf_x")}
+    assert stack_secrets(user, tmp_path / "data") == user
     assert not (tmp_path / "data").exists()
 
 
