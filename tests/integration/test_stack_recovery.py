@@ -8,7 +8,7 @@ import signal
 import psutil
 import pytest
 
-from .sandbox import Sandbox, wait_until
+from .sandbox import Sandbox, is_gone, wait_until
 
 ALL_READY = {"database": "ready", "engine": "ready", "gateway": "ready"}
 
@@ -45,7 +45,7 @@ def test_workers_that_outlive_a_killed_engine_are_gone_after_its_restart(sandbox
     os.kill(engine, signal.SIGKILL)
     restarted = sandbox.wait_pid("engine", other_than=engine)
     sandbox.wait_ready()
-    assert not worker.is_running()
+    assert is_gone(worker)
     assert psutil.Process(restarted).ppid() != worker.pid
     assert sandbox.shared_memory() == [f"/dev/shm/psm_{sandbox.run_folder.name}_{restarted}", str(sandbox.run_folder)]
 
@@ -62,7 +62,7 @@ def test_an_engine_that_dies_of_a_request_comes_back(sandbox: Sandbox) -> None:
 def kill_supervisor(sandbox: Sandbox) -> None:
     supervisor = psutil.Process(sandbox.pid("supervisord"))
     supervisor.kill()
-    wait_until(lambda: not supervisor.is_running() or supervisor.status() == psutil.STATUS_ZOMBIE, "supervisord is gone")
+    wait_until(lambda: is_gone(supervisor), "supervisord is gone")
 
 
 def test_status_tells_that_supervisord_is_gone_and_a_launch_heals(sandbox: Sandbox) -> None:

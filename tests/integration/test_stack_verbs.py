@@ -78,9 +78,9 @@ def test_render_prints_every_file_and_command_and_starts_nothing(sandbox: Sandbo
     files = [line.split()[2] for line in result.stdout.splitlines() if line.startswith("# ---- /")]
     assert files == [
         f"{run}/generated/models.yml", f"{run}/generated/config.yaml", f"{run}/generated/engine.sh",
-        f"{run}/gateway.sh", f"{run}/database.sh", f"{run}/supervisord.conf", f"{run}/stack.json",
+        f"{run}/database.sh", f"{run}/gateway.sh", f"{run}/supervisord.conf", f"{run}/stack.json",
     ]  # fmt: skip
-    assert result.stdout.splitlines()[-3:] == [f"sh {run}/generated/engine.sh", f"sh {run}/gateway.sh", f"sh {run}/database.sh"]
+    assert result.stdout.splitlines()[-3:] == [f"sh {run}/generated/engine.sh", f"sh {run}/database.sh", f"sh {run}/gateway.sh"]
     assert sorted(sandbox.home.rglob("*")) == before
     assert sandbox.running() == []
     assert sandbox.shared_memory() == []
