@@ -60,7 +60,7 @@ class StackStatus:
             return "stopped"
         if states == {"ready"}:
             return "ready"
-        return "failed" if "failed" in states or "stopped" in states else "starting"
+        return "failed" if "failed" in states else "starting"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from slipway.launchers.base import PartStatus, StackStatus
         (("stopped", "stopped"), "stopped"),
         (("ready", "ready"), "ready"),
         (("ready", "starting"), "starting"),
-        (("ready", "stopped"), "failed"),
+        (("ready", "stopped"), "starting"),  # the middle of a launch
         (("ready", "failed"), "failed"),
         (("starting", "failed"), "failed"),
     ],
