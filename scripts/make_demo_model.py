@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Make models/demo: a Qwen3 of 1.4 million weights that shows, without a GPU or a download, that everything works.
 
-Needs torch (2.9 or newer), transformers, tokenizers, safetensors and jinja2; one CPU core and about ten minutes. The
+Needs torch (2.9 or newer), transformers, tokenizers, safetensors and jinja2; one CPU core and about a quarter of an hour. The
 same seed gives the same model on the same machine and Python. Exits 1, and writes nothing, when the model fails its
 examination.
 """
