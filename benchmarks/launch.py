@@ -76,6 +76,7 @@ def main() -> None:
         )
         engine = yaml.safe_load((Path(folder) / "models.yml").read_text())["engines"][0]
         engine["env"]["VLLM_RPC_BASE_PATH"] = folder
+        del engine["env"]["PYTHONPATH"]  # Slipway's, and part of what is measured
         rows: dict[str, list[float]] = {name: [] for name in ("bare", "empty", "empty up", "existing", "existing up")}
         for _ in range(options.runs):
             rows["bare"].append(bare(engine["command"], engine["env"], engine_port))

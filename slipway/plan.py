@@ -29,6 +29,11 @@ class Site:
     pid_files: str = ""  # a folder where each part notes its process id; empty: no notes
     python: str = ""  # the interpreter that ends what an earlier self of a part has left, where there are pid files
 
+    @property
+    def python_start(self) -> str:
+        """The folder on the parts' PYTHONPATH whose sitecustomize.py makes their imports quicker."""
+        return f"{self.root}/slipway/startup"
+
 
 @dataclass(frozen=True)
 class EngineRequest:

@@ -46,6 +46,7 @@ class VllmEngine:
         if site.engine_scratch:
             env.setdefault("VLLM_RPC_BASE_PATH", site.engine_scratch)
         env.setdefault("VLLM_NO_USAGE_STATS", "1")
+        env.setdefault("PYTHONPATH", site.python_start)
         return EnginePlan(
             name="engine",
             kind="vllm",

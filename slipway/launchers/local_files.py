@@ -77,7 +77,7 @@ def _gateway_script(plan: Plan, site: Site, paths: Paths, programs: Programs) ->
     env = {
         **gateway_config.ENVIRONMENT,
         **gateway_config.prisma_environment(str(programs.prisma)),
-        "PYTHONPATH": site.root,
+        "PYTHONPATH": f"{site.root}:{site.python_start}",
     }
     argv = gateway_config.build_argv(str(programs.litellm), plan.gateway, f"{site.generated}/config.yaml")
     script = StartScript("gateway", argv, env, gateway_config.SECRETS, str(programs.node.parent))

@@ -21,7 +21,7 @@ def test_a_plan_is_everything_that_will_run() -> None:
             *("vllm", "serve", "a/b", "--gpu-memory-utilization", "0.75", "--host", "127.0.0.1", "--port", "8000"),
             *("--served-model-name", "m", "small", "vllm_agent"),
         ),
-        env={"VLLM_NO_USAGE_STATS": "1"},
+        env={"PYTHONPATH": "/slipway/slipway/startup", "VLLM_NO_USAGE_STATS": "1"},
         secrets=("HF_TOKEN", "VLLM_API_KEY"),
         base_url="http://127.0.0.1:8000",
         served_names=("m", "small", "vllm_agent"),

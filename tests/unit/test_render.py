@@ -103,7 +103,7 @@ def test_models_yml_tells_what_is_served() -> None:
                 "kind": "vllm",
                 "url": "http://127.0.0.1:8000",
                 "command": list(plan("command: vllm serve a/b\n").engines[0].argv),
-                "env": {"VLLM_NO_USAGE_STATS": "1"},
+                "env": {"PYTHONPATH": "/slipway/slipway/startup", "VLLM_NO_USAGE_STATS": "1"},
             }
         ],
         "routes": ["m", "vllm_agent"],

@@ -9,6 +9,7 @@ if [ -e /dev/shm/slipway-0123456789/engine.pid.old ]; then
 fi
 export PATH=/slipway/.slipway/envs/engine-cpu-0123456789ab/bin:"$PATH"
 export NCCL_IB_DISABLE=1
+export PYTHONPATH=/slipway/slipway/startup
 export VLLM_NO_USAGE_STATS=1
 export VLLM_RPC_BASE_PATH=/dev/shm/slipway-0123456789/engine
 if [ -r /dev/shm/slipway-0123456789/secrets/HF_TOKEN ]; then HF_TOKEN="$(cat /dev/shm/slipway-0123456789/secrets/HF_TOKEN)"; export HF_TOKEN; fi
@@ -19,6 +20,7 @@ exec /slipway/.slipway/envs/engine-cpu-0123456789ab/bin/vllm serve /slipway/mode
   --enforce-eager \
   --enable-auto-tool-choice \
   --tool-call-parser hermes \
+  --exclude-tools-when-tool-choice-none \
   --reasoning-parser qwen3 \
   --gpu-memory-utilization 0.75 \
   --host 127.0.0.1 \

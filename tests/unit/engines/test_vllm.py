@@ -104,6 +104,7 @@ def test_the_environment_is_the_file_s_the_vars_and_the_overrides_sorted() -> No
     assert list(engine.env.items()) == [
         ("NCCL_DEBUG", "INFO"),
         ("OMP_NUM_THREADS", "8"),
+        ("PYTHONPATH", "/slipway/slipway/startup"),
         ("VLLM_NO_USAGE_STATS", "0"),
         ("VLLM_X", "file"),
     ]
@@ -116,7 +117,11 @@ def test_the_site_decides_executable_address_and_scratch_folder() -> None:
         *("/env/bin/vllm", "serve", "a/b", *MEMORY),
         *("--host", "0.0.0.0", "--port", "8001", "--served-model-name", "m", "vllm_agent"),
     )
-    assert engine.env == {"VLLM_NO_USAGE_STATS": "1", "VLLM_RPC_BASE_PATH": "/run/engine"}
+    assert engine.env == {
+        "PYTHONPATH": "/slipway/slipway/startup",
+        "VLLM_NO_USAGE_STATS": "1",
+        "VLLM_RPC_BASE_PATH": "/run/engine",
+    }
     assert engine.base_url == "http://vllm-node:8001"
 
 
