@@ -6,6 +6,7 @@ import importlib.util
 import os
 import pwd
 import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -70,23 +71,30 @@ def create_data(server: Server, password: Secret, runner: Runner) -> None:
                 hint="move the folder away to start with an empty database",
             )
         return
-    aside = server.data.with_name(server.data.name + ".new")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True, mode=0o700)
-    password_file = server.data.with_name(".password.new")
-    password_file.touch(mode=0o600)
-    password_file.write_text(password.reveal() + "\n")
+    server.data.parent.mkdir(parents=True, exist_ok=True)
+    prefix = f"{server.data.name}.new-"
+    for left in server.data.parent.glob(f"{prefix}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    # a name of its own: the initdb of a launch that was killed a moment ago may still be at work in another
+    aside = Path(tempfile.mkdtemp(dir=server.data.parent, prefix=prefix))
     try:
-        _give_away(aside)
-        _give_away(password_file)
-        options = (
-            f"--username={USER}", f"--pwfile={password_file}", "--auth=scram-sha-256", "--encoding=UTF8", "--no-locale",
-            f"--set=dynamic_shared_memory_type={_SHARED_MEMORY_TYPE}",
-        )  # fmt: skip
-        runner.run(Command((*unprivileged(), str(server.programs / "initdb"), "-D", str(aside), *options), cwd=Path("/")))
+        _run_initdb(server, aside, password, runner)
         aside.rename(server.data)
     finally:
-        password_file.unlink(missing_ok=True)
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _run_initdb(server: Server, folder: Path, password: Secret, runner: Runner) -> None:
+    with tempfile.NamedTemporaryFile("w", dir=folder.parent, prefix=".password-") as password_file:
+        password_file.write(password.reveal() + "\n")
+        password_file.flush()
+        _give_away(folder)
+        _give_away(Path(password_file.name))
+        options = (
+            f"--username={USER}", f"--pwfile={password_file.name}", "--auth=scram-sha-256", "--encoding=UTF8", "--no-locale",
+            f"--set=dynamic_shared_memory_type={_SHARED_MEMORY_TYPE}",
+        )  # fmt: skip
+        runner.run(Command((*unprivileged(), str(server.programs / "initdb"), "-D", str(folder), *options), cwd=Path("/")))
 
 
 def prepare_sockets(server: Server) -> None:

@@ -27,7 +27,7 @@ def start_up_to(sandbox: Sandbox, stage: str) -> subprocess.Popen[str]:
     if stage == "database":
         shutil.rmtree(sandbox.paths.data)
         launch = sandbox.start("up", "tiny")
-        wait_until((sandbox.paths.data / "postgres.new/base").exists, "initdb is at work")
+        wait_until(lambda: any(sandbox.paths.data.glob("postgres.new-*/base")), "initdb is at work")
     elif stage == "engine":
         launch = sandbox.start("up", "tiny", *HANGING_ENGINE)
         wait_until(lambda: "arguments" in sandbox.log("engine"), "the engine runs")
