@@ -51,14 +51,30 @@ def end_leftovers(pid_files: Iterable[Path], grace: float = _GRACE) -> int:
     pid_files = list(pid_files)
     processes = find_leftovers(pid_files)
     files = _mapped_by(processes).union(*(_note_of(path).read_text().split() for path in pid_files if _note_of(path).exists()))
+    trackers = [process for process in processes if _tracks_resources(process)]
+    _end([process for process in processes if process not in trackers], grace)
+    # each deletes the segments and semaphores of a program as soon as all of it is gone, then ends by itself
+    _wait(trackers, _GRACE)
+    _end(trackers, 0)
+    _remove_unmapped(files)
+    return len(processes)
+
+
+def _end(processes: list[psutil.Process], grace: float) -> None:
     for process in processes:
         _signal(process, kill=False)
     alive = _wait(processes, grace)
     for process in alive:
         _signal(process, kill=True)
     _wait(alive, _GRACE)
-    _remove_unmapped(files)
-    return len(processes)
+
+
+def _tracks_resources(process: psutil.Process) -> bool:
+    """Whether this is the helper that Python's multiprocessing starts to clean up after a program."""
+    try:
+        return "multiprocessing.resource_tracker" in " ".join(process.cmdline())
+    except psutil.Error:
+        return False
 
 
 def _wait(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:

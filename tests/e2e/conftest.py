@@ -20,6 +20,10 @@ ROOT = Path(__file__).resolve().parents[2]
 MASTER_KEY = "sk-FAKE"
 
 
+def shared_memory() -> frozenset[str]:
+    return frozenset(path.name for path in Path("/dev/shm").iterdir())
+
+
 @dataclass
 class Stack:
     """A launched stack and the means to talk to it."""
@@ -29,6 +33,7 @@ class Stack:
     welcome: str = ""
     phases: str = ""
     overrides: tuple[str, ...] = field(default=())
+    shared_memory_before: frozenset[str] = field(default_factory=shared_memory)
 
     @property
     def url(self) -> str:
