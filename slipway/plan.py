@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from slipway.configuration import Configuration
 from slipway.errors import ConfigError, Problem
 from slipway.hardware import Hardware
-from slipway.recipe import AGENT_ROUTE, Recipe
+from slipway.recipe import Recipe
 from slipway.resolve import Settings
 from slipway.secrets import DEFAULT_MASTER_KEY, Secret
 from slipway.settings import BY_RECIPE_KEY, Typed
@@ -146,7 +146,3 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-__all__ = ["AGENT_ROUTE", "EnginePlan", "EngineRequest", "GatewayPlan", "Plan", "Route", "Site",
-           "assemble_plan", "build_gateway", "check_exposure"]  # fmt: skip

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,14 +21,10 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 
-override_option = click.option(
+# gives a verb the `-o` option
+with_overrides = click.option(
     "-o", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting, a sampling default or an engine --flag."
 )
-
-
-def with_overrides(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a verb the `-o` option."""
-    return override_option(function)
 
 
 @dataclass(frozen=True)
