@@ -10,7 +10,7 @@ from slipway.configuration import Configuration
 from slipway.errors import ConfigError, Problem
 from slipway.hardware import Hardware
 from slipway.recipe import Recipe
-from slipway.resolve import Settings
+from slipway.resolve import Setting, Settings, Source
 from slipway.secrets import DEFAULT_MASTER_KEY, Secret
 from slipway.settings import BY_RECIPE_KEY, Typed
 
@@ -45,28 +45,70 @@ class EngineRequest:
     site: Site
 
 
+# The source of what no file, variable or option asked for: Slipway itself.
+SLIPWAY = Source("Slipway")
+
+
+@dataclass(frozen=True)
+class Argument:
+    """Words of an engine's command that belong together, and where they were written; `why` where Slipway added them.
+
+    `name` is the flag's long spelling, or `serve` for the words in front of the flags. `shadowed` lists the values that
+    lost, strongest first.
+    """
+
+    name: str
+    words: tuple[str, ...]
+    source: Source
+    why: str = ""
+    shadowed: tuple[tuple[Typed, Source], ...] = ()
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One variable of an engine's environment, with its origin as in `Argument`."""
+
+    name: str
+    value: str
+    source: Source
+    why: str = ""
+    shadowed: tuple[tuple[Typed, Source], ...] = ()
+
+
 @dataclass(frozen=True)
 class EnginePlan:
-    """One engine process: `argv` starts with its executable, `env` holds no secret."""
+    """One engine process: `argv` starts with its executable, `env` is sorted and holds no secret."""
 
     name: str
     kind: str
-    argv: tuple[str, ...]
-    env: Mapping[str, str]
+    arguments: tuple[Argument, ...]
+    variables: tuple[Variable, ...]
     secrets: tuple[str, ...]
     base_url: str
     served_names: tuple[str, ...]
 
+    @property
+    def argv(self) -> tuple[str, ...]:
+        return tuple(word for argument in self.arguments for word in argument.words)
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {variable.name: variable.value for variable in self.variables}
+
 
 @dataclass(frozen=True)
 class Route:
-    """One LiteLLM model_list entry; `defaults` are what the gateway applies when a client does not say."""
+    """One LiteLLM model_list entry; `parameters` are what the gateway applies when a client does not say."""
 
     name: str
     served_name: str
     engine: str
     api_base: str
-    defaults: Mapping[str, Typed]
+    parameters: Mapping[str, Setting]
+
+    @property
+    def defaults(self) -> dict[str, Typed]:
+        return {key: setting.value for key, setting in self.parameters.items()}
 
 
 @dataclass(frozen=True)
@@ -99,8 +141,8 @@ class Plan:
 
 def build_gateway(recipe: Recipe, settings: Settings, engines: tuple[EnginePlan, ...]) -> GatewayPlan:
     """Routes for the recipe's name, its aliases and vllm_agent, each with the sampling defaults."""
-    defaults = {key: settings.value(item.name) for key, item in BY_RECIPE_KEY.items() if settings.value(item.name) is not None}
-    routes = tuple(Route(name, name, engine.name, f"{engine.base_url}/v1", defaults) for name in recipe.route_names for engine in engines)
+    given = {key: settings.items[item.name] for key, item in BY_RECIPE_KEY.items() if settings.value(item.name) is not None}
+    routes = tuple(Route(name, name, engine.name, f"{engine.base_url}/v1", given) for name in recipe.route_names for engine in engines)
     return GatewayPlan(
         host=settings.text("GATEWAY_HOST"),
         port=settings.integer("GATEWAY_PORT"),

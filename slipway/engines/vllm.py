@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 
 from slipway.command import Flag
 from slipway.engines.base import LogSign
 from slipway.errors import ConfigError, Problem
 from slipway.flags import base_name
-from slipway.plan import EnginePlan, EngineRequest
+from slipway.plan import SLIPWAY, Argument, EnginePlan, EngineRequest, Variable
+from slipway.resolve import Source
 from slipway.settings import BY_FLAG
 
 # What vLLM 0.32 logs, in the order in which it usually comes; the first pattern that matches counts.
@@ -36,51 +39,50 @@ class VllmEngine:
     def build_plan(self, request: EngineRequest) -> EnginePlan:
         settings, recipe, site = request.settings, request.recipe, request.site
         port = settings.integer("ENGINE_PORT")
-        owned = {
-            "--host": (site.engine_bind,),
-            "--port": (str(port),),
-            "--served-model-name": recipe.route_names,
-        }
+        owned = (
+            Argument("--host", ("--host", site.engine_bind), SLIPWAY, "the address where gateway and health checks look for the engine"),
+            Argument(
+                "--port", ("--port", str(port)), settings.source("ENGINE_PORT"), "from ENGINE_PORT", settings.items["ENGINE_PORT"].shadowed
+            ),
+            Argument(
+                "--served-model-name", ("--served-model-name", *recipe.route_names), SLIPWAY, "the names of the gateway's routes to it"
+            ),
+        )
         self._check_owned(request, owned)
-        env = {name.removeprefix("env."): str(item.value) for name, item in settings.starting_with("env.").items()}
-        if site.engine_scratch:
-            env.setdefault("VLLM_RPC_BASE_PATH", site.engine_scratch)
-        env.setdefault("VLLM_NO_USAGE_STATS", "1")
-        env.setdefault("PYTHONPATH", site.python_start)
         return EnginePlan(
             name="engine",
             kind="vllm",
-            argv=self._argv(request, owned),
-            env=dict(sorted(env.items())),
+            arguments=self._arguments(request, owned),
+            variables=_variables(request),
             secrets=("HF_TOKEN", "VLLM_API_KEY"),
             base_url=f"http://{site.engine_host}:{port}",
             served_names=recipe.route_names,
         )
 
-    def _check_owned(self, request: EngineRequest, owned: dict[str, tuple[str, ...]]) -> None:
+    def _check_owned(self, request: EngineRequest, owned: Sequence[Argument]) -> None:
         instead = {"--port": "set ENGINE_PORT", "--served-model-name": "use `aliases:`", "--api-key": "use secrets/VLLM_API_KEY"}
+        values = {argument.name: argument.words[1:] for argument in owned}
         problems = []
-        written = [(flag, request.recipe.path) for flag in request.recipe.command.flags] + [(flag, "-o") for flag in _overridden(request)]
-        for flag, path in written:
-            if flag.name in _HIDING:
-                problems.append(Problem(path, flag.line, f"{flag.name} would hide the engine from the gateway", "remove it"))
-            if flag.name in (*owned, "--api-key") and tuple(flag.value.split()) != owned.get(flag.name):
-                hint = f"remove it{'; ' + instead[flag.name] if flag.name in instead else ''}"
-                shown = "" if flag.name == "--api-key" else f" {flag.value}"
-                problems.append(Problem(path, flag.line, f"{flag.name}{shown} is a flag that Slipway sets itself", hint))
+        for given in [*_written(request), *_overriding(request)]:
+            path, line, value = given.source.label, given.source.line, _value(given)
+            if given.name in _HIDING:
+                problems.append(Problem(path, line, f"{given.name} would hide the engine from the gateway", "remove it"))
+            if given.name in (*values, "--api-key") and tuple(value.split()) != values.get(given.name):
+                hint = f"remove it{'; ' + instead[given.name] if given.name in instead else ''}"
+                shown = "" if given.name == "--api-key" else f" {value}"
+                problems.append(Problem(path, line, f"{given.name}{shown} is a flag that Slipway sets itself", hint))
         if problems:
             raise ConfigError(problems)
 
-    def _argv(self, request: EngineRequest, owned: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
-        overridden = {base_name(flag.name): flag for flag in _overridden(request)}
+    def _arguments(self, request: EngineRequest, owned: Sequence[Argument]) -> tuple[Argument, ...]:
+        """The model file's flags, those that override them, and Slipway's own, each with the values that it replaced."""
+        command, written = request.recipe.command, _written(request)
+        overriding = {base_name(argument.name): argument for argument in _overriding(request)}
         emptied = {name for name, definition in BY_FLAG.items() if request.settings.value(definition.name) is None}
-        written = [flag for flag in request.recipe.command.flags if base_name(flag.name) not in {*owned, *overridden, *emptied}]
-        argv = [request.site.vllm, "serve", _model_path(request)]
-        for flag in [*written, *overridden.values()]:
-            argv += flag.tokens
-        for name, values in owned.items():
-            argv += [name, *values]
-        return tuple(argv)
+        replaced = {*emptied, *overriding, *(argument.name for argument in owned)}
+        start = Argument("serve", (request.site.vllm, "serve", _model_path(request)), Source(request.recipe.path, command.line))
+        kept = [argument for argument in written if base_name(argument.name) not in replaced]
+        return (start, *kept, *(_shadowing(argument, written) for argument in (*overriding.values(), *owned)))
 
     def read_sign(self, line: str) -> LogSign | None:
         bar = _BAR.search(line)
@@ -90,17 +92,62 @@ class VllmEngine:
         return next((LogSign(phase) for pattern, phase in _SIGNS if re.search(pattern, line)), None)
 
 
-def _overridden(request: EngineRequest) -> list[Flag]:
+def _written(request: EngineRequest) -> list[Argument]:
+    """The flags of the model file. One that is a setting too carries what it shadowed there."""
+    settings, path = request.settings, request.recipe.path
+    found = []
+    for flag in request.recipe.command.flags:
+        setting = settings.items.get(BY_FLAG[flag.name].name) if flag.name in BY_FLAG else None
+        shadowed = setting.shadowed if setting and setting.source.label == path else ()
+        found.append(Argument(flag.name, flag.tokens, Source(path, flag.line), shadowed=shadowed))
+    return found
+
+
+def _overriding(request: EngineRequest) -> list[Argument]:
     """Flags that come from outside the model file: `-o --flag=value`, and settings that are flags."""
     settings = request.settings
-    flags = [Flag(name, _tokens(name, settings.text(name))) for name in settings.starting_with("--")]
+    found = [
+        Argument(name, _tokens(name, settings.text(name)), item.source, shadowed=item.shadowed)
+        for name, item in settings.starting_with("--").items()
+    ]
     for name, definition in BY_FLAG.items():
+        item = settings.items.get(definition.name)
         written = request.recipe.command.flag(name)
-        if settings.value(definition.name) is not None and (
-            written is None or settings.source(definition.name).label != request.recipe.path
-        ):
-            flags.append(Flag(name, (name, settings.text(definition.name))))
-    return flags
+        if item and item.value is not None and (written is None or item.source.label != request.recipe.path):
+            found.append(Argument(name, (name, str(item.value)), item.source, f"from {definition.name}", item.shadowed))
+    return found
+
+
+def _shadowing(argument: Argument, written: Sequence[Argument]) -> Argument:
+    """The same argument, which also knows the model file's flags that it replaces."""
+    known = {source for _, source in argument.shadowed}
+    lost = tuple(
+        (_value(other), other.source)
+        for other in written
+        if base_name(other.name) == base_name(argument.name) and other.source not in known
+    )
+    return replace(argument, shadowed=(*lost, *argument.shadowed))
+
+
+def _value(argument: Argument) -> str:
+    return Flag(argument.name, argument.words).value
+
+
+def _variables(request: EngineRequest) -> tuple[Variable, ...]:
+    """The environment that files, variables and options give, and what Slipway adds where they say nothing, sorted."""
+    found = {}
+    for key, item in request.settings.starting_with("env.").items():
+        name = key.removeprefix("env.")
+        found[name] = Variable(name, str(item.value), item.source, shadowed=item.shadowed)
+    added = [
+        ("VLLM_RPC_BASE_PATH", request.site.engine_scratch, "the engine's sockets lie in this stack's own folder"),
+        ("VLLM_NO_USAGE_STATS", "1", "nothing is reported to anyone"),
+        ("PYTHONPATH", request.site.python_start, "its sitecustomize.py makes imports quicker"),
+    ]
+    for name, value, why in added:
+        if value and name not in found:
+            found[name] = Variable(name, value, SLIPWAY, why)
+    return tuple(found[name] for name in sorted(found))
 
 
 def _tokens(name: str, value: str) -> tuple[str, ...]:

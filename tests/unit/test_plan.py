@@ -5,23 +5,51 @@ from __future__ import annotations
 import pytest
 
 from slipway.errors import ConfigError
-from slipway.plan import EnginePlan, GatewayPlan, Plan, Route, check_exposure
+from slipway.plan import SLIPWAY, Argument, EnginePlan, GatewayPlan, Plan, Route, Variable, check_exposure
+from slipway.resolve import Setting, Source
 from slipway.secrets import Secret
+from slipway.settings import Typed
 from tests.unit.building import configure, plan
 
 MODEL = "description: A model\ncommand: vllm serve a/b\naliases: [small]\nlitellm: {top_k: 3}\n"
-DEFAULTS = {"temperature": 0.7, "top_p": 0.9, "top_k": 3, "repetition_penalty": 1.1, "max_tokens": 131072}
 
 
-def test_a_plan_is_everything_that_will_run() -> None:
+FILE, DEFAULT = "models/m.yml", Source("built-in default")
+
+
+def setting(name: str, value: Typed, *shadowed: tuple[Typed, Source], source: Source = DEFAULT) -> Setting:
+    return Setting(name, value, source, shadowed)
+
+
+PARAMETERS = {
+    "temperature": setting("LITELLM_TEMPERATURE", 0.7),
+    "top_p": setting("LITELLM_TOP_P", 0.9),
+    "top_k": setting("LITELLM_TOP_K", 3, (50, DEFAULT), source=Source(FILE, 4)),
+    "repetition_penalty": setting("LITELLM_REPETITION_PENALTY", 1.1),
+    "max_tokens": setting("LITELLM_MAX_TOKENS", 131072),
+}
+
+
+def test_a_plan_is_everything_that_will_run_and_where_it_came_from() -> None:
     engine = EnginePlan(
         name="engine",
         kind="vllm",
-        argv=(
-            *("vllm", "serve", "a/b", "--gpu-memory-utilization", "0.75", "--host", "127.0.0.1", "--port", "8000"),
-            *("--served-model-name", "m", "small", "vllm_agent"),
+        arguments=(
+            Argument("serve", ("vllm", "serve", "a/b"), Source(FILE, 2)),
+            Argument("--gpu-memory-utilization", ("--gpu-memory-utilization", "0.75"), DEFAULT, "from GPU_MEMORY_UTILIZATION"),
+            Argument("--host", ("--host", "127.0.0.1"), SLIPWAY, "the address where gateway and health checks look for the engine"),
+            Argument("--port", ("--port", "8000"), DEFAULT, "from ENGINE_PORT"),
+            Argument(
+                "--served-model-name",
+                ("--served-model-name", "m", "small", "vllm_agent"),
+                SLIPWAY,
+                "the names of the gateway's routes to it",
+            ),
         ),
-        env={"PYTHONPATH": "/slipway/slipway/startup", "VLLM_NO_USAGE_STATS": "1"},
+        variables=(
+            Variable("PYTHONPATH", "/slipway/slipway/startup", SLIPWAY, "its sitecustomize.py makes imports quicker"),
+            Variable("VLLM_NO_USAGE_STATS", "1", SLIPWAY, "nothing is reported to anyone"),
+        ),
         secrets=("HF_TOKEN", "VLLM_API_KEY"),
         base_url="http://127.0.0.1:8000",
         served_names=("m", "small", "vllm_agent"),
@@ -37,7 +65,7 @@ def test_a_plan_is_everything_that_will_run() -> None:
             port=4000,
             max_parallel_requests=16,
             request_timeout=3600,
-            routes=tuple(Route(name, name, "engine", "http://127.0.0.1:8000/v1", DEFAULTS) for name in ("m", "small", "vllm_agent")),
+            routes=tuple(Route(name, name, "engine", "http://127.0.0.1:8000/v1", PARAMETERS) for name in ("m", "small", "vllm_agent")),
         ),
         images={
             "ENGINE_IMAGE": "vllm/vllm-openai:v0.32.0",

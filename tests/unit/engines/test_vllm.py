@@ -10,6 +10,8 @@ import pytest
 from slipway.engines.base import LogSign
 from slipway.engines.vllm import ENGINE
 from slipway.errors import ConfigError
+from slipway.plan import SLIPWAY, Argument, Variable
+from slipway.resolve import Source
 from tests.unit.building import SITE, plan
 
 OWNED = ("--host", "127.0.0.1", "--port", "8000", "--served-model-name", "m", "vllm_agent")
@@ -52,6 +54,52 @@ def test_the_model_file_s_flag_beats_vars_env_s_setting() -> None:
     vars_env = "GPU_MEMORY_UTILIZATION=0.6\n"
     assert argv("vllm serve a/b", vars_env=vars_env)[3:5] == ("--gpu-memory-utilization", "0.6")
     assert argv("vllm serve a/b --gpu-memory-utilization 0.9", vars_env=vars_env)[3:5] == ("--gpu-memory-utilization", "0.9")
+
+
+def origin(argument: Argument) -> tuple[str, list[str]]:
+    return str(argument.source), [f"{value} {source}" for value, source in argument.shadowed]
+
+
+@pytest.mark.parametrize(
+    ("command", "overrides", "name", "expected"),
+    [
+        ("--seed 1", [], "--seed", ("models/m.yml:3", [])),
+        ("--seed 1", ["--seed=2"], "--seed", ("-o", ["1 models/m.yml:3"])),
+        ("-tp 1", ["-tp=2"], "--tensor-parallel-size", ("-o", ["1 models/m.yml:3"])),
+        ("--enable-x", ["--no-enable-x"], "--no-enable-x", ("-o", [" models/m.yml:3"])),
+        (
+            "--middleware p --middleware q",
+            ["--middleware=r"],
+            "--middleware",
+            ("-o", ["p models/m.yml:3", "q models/m.yml:3"]),
+        ),
+        ("--gpu-memory-utilization 0.9", [], "--gpu-memory-utilization", ("models/m.yml:3", ["0.6 vars.env:1", "0.75 built-in default"])),
+        (
+            "--gpu-memory-utilization 0.9",
+            ["GPU_MEMORY_UTILIZATION=0.5"],
+            "--gpu-memory-utilization",
+            ("-o", ["0.9 models/m.yml:3", "0.6 vars.env:1", "0.75 built-in default"]),
+        ),
+        ("--seed 1", [], "--gpu-memory-utilization", ("vars.env:1", ["0.75 built-in default"])),
+        ("--host 127.0.0.1", [], "--host", ("Slipway", ["127.0.0.1 models/m.yml:3"])),
+        ("--seed 1", ["ENGINE_PORT=9"], "--port", ("-o", ["8000 built-in default"])),
+    ],
+)
+def test_each_flag_knows_where_it_was_written_and_what_it_replaced(
+    command: str, overrides: list[str], name: str, expected: tuple[str, list[str]]
+) -> None:
+    text = f"command: |\n  vllm serve a/b\n  {command}\n"
+    engine = plan(text, overrides=overrides, vars_env="GPU_MEMORY_UTILIZATION=0.6\n").engines[0]
+    assert [origin(argument) for argument in engine.arguments if argument.name == name] == [expected]
+
+
+def test_each_variable_knows_where_it_was_set_and_why_slipway_added_it() -> None:
+    engine = plan("command: vllm serve a/b\nenv:\n  VLLM_X: file\n", vars_env="VLLM_X=vars\n").engines[0]
+    assert engine.variables == (
+        Variable("PYTHONPATH", "/slipway/slipway/startup", SLIPWAY, "its sitecustomize.py makes imports quicker"),
+        Variable("VLLM_NO_USAGE_STATS", "1", SLIPWAY, "nothing is reported to anyone"),
+        Variable("VLLM_X", "file", Source("models/m.yml", 3), shadowed=(("vars", Source("vars.env", 1)),)),
+    )
 
 
 @pytest.mark.parametrize(
