@@ -21,7 +21,19 @@ MASTER_KEY = "sk-FAKE"
 
 
 def shared_memory() -> frozenset[str]:
-    return frozenset(path.name for path in Path("/dev/shm").iterdir())
+    """What lies on the tmpfs and is nobody's: no process maps it, and it is no folder of a stack that runs now."""
+    # by inode: glibc maps a semaphore under a name that is gone by the time it has its own
+    mapped = {line.split()[4] for maps in Path("/proc").glob("[0-9]*/maps") for line in _read(maps).splitlines() if " /dev/shm/" in line}
+    running = {name for words in Path("/proc").glob("[0-9]*/cmdline") for name in re.findall(r"/dev/shm/(slipway-\w+)", _read(words))}
+    found = {path.name: str(path.stat().st_ino) for path in Path("/dev/shm").iterdir()}
+    return frozenset(name for name, inode in found.items() if inode not in mapped and name not in running)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:  # the process has ended
+        return ""
 
 
 @dataclass
