@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from slipway.errors import ConfigError, Problem
+from slipway.errors import SetupError
+
+_COMMENT = re.compile(r"\s[;#]|\n")
 
 
 @dataclass(frozen=True)
@@ -50,10 +53,14 @@ class Paths:
 
 
 def build_paths(root: Path, environ: Mapping[str, str], stack: str) -> Paths:
-    """`SLIPWAY_HOME` moves .slipway elsewhere; the run folder's name is short because unix socket paths must be."""
-    if not stack.replace("-", "").replace("_", "").isalnum():
-        raise ConfigError([Problem("STACK_NAME", 0, f"{stack!r} cannot be a stack's name", "letters, digits, '-' and '_'")])
+    """`SLIPWAY_HOME` moves .slipway elsewhere; the run folder's name is short because unix socket paths must be.
+
+    Raises SetupError for a path that supervisord, which has no quoting, would cut at what it takes for a comment.
+    """
     home = Path(environ.get("SLIPWAY_HOME") or root / ".slipway").absolute()
+    for path in (root, home):
+        if mark := _COMMENT.search(str(path)):
+            raise SetupError(f"cannot run from {path}: a path must not hold {mark[0]!r}", hint="move or rename the folder")
     digest = hashlib.sha256(f"{home}\0{stack}\0{os.getuid()}".encode()).hexdigest()[:10]
     memory = Path("/dev/shm")
     base = memory if memory.is_dir() and os.access(memory, os.W_OK) else home / "run"

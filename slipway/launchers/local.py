@@ -122,6 +122,8 @@ class LocalLauncher:
         known = sorted(path.name.removesuffix(".log") for path in self._paths.logs.glob("*.log"))
         if part and part not in known:
             raise UsageError(f"there is no log of {part!r}", hint=f"parts with a log: {', '.join(known) or 'none yet'}")
+        if follow and not known:
+            raise UsageError("there are no logs to follow yet", hint="launch a model first: MODEL=demo ./runMe.sh")
         return read_logs({name: self._paths.logs / f"{name}.log" for name in ([part] if part else known)}, lines=lines, follow=follow)
 
 

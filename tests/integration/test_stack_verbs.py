@@ -62,6 +62,13 @@ def test_logs_can_be_followed(sandbox: Sandbox) -> None:
     assert sandbox.finish(follower).status == 130
 
 
+def test_logs_cannot_be_followed_before_there_are_any(sandbox: Sandbox) -> None:
+    assert sandbox.call("logs").stdout == ""
+    assert sandbox.fail("logs", "-f") == (
+        2, "error: there are no logs to follow yet\nhint: launch a model first: MODEL=demo ./runMe.sh\n",
+    )  # fmt: skip
+
+
 def test_logs_stay_after_down_and_go_with_the_data(sandbox: Sandbox) -> None:
     sandbox.up()
     sandbox.call("down")
