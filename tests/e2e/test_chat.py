@@ -141,7 +141,7 @@ def test_a_client_that_says_nothing_gets_the_recipes_sampling_at_the_engine(stac
 
 def test_a_client_keeps_its_own_sampling(stack: Stack) -> None:
     before = stack.log("engine")
-    own = {"temperature": 0.5, "top_p": 0.8, "top_k": 7, "repetition_penalty": 1.3, "max_tokens": 9}
+    own: dict[str, Any] = {"temperature": 0.5, "top_p": 0.8, "top_k": 7, "repetition_penalty": 1.3, "max_tokens": 9}
     stack.chat("Hello", **own).raise_for_status()
 
     sampling = last_sampling(stack, before)

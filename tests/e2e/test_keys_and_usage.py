@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.e2e.conftest import Stack, until
 
-_TODAY = {"start_date": "2000-01-01 00:00:00", "end_date": "2100-01-01 00:00:00", "page_size": 100}
+_TODAY: dict[str, str | int] = {"start_date": "2000-01-01 00:00:00", "end_date": "2100-01-01 00:00:00", "page_size": 100}
 
 
 def _requests_of(page: Any, end_user: str = "") -> list[Any]:

@@ -83,6 +83,8 @@ def test_no_secret_is_in_a_rendered_file_an_argv_or_a_log(stack: Stack) -> None:
 
 def test_only_loopback_is_listened_on(stack: Stack) -> None:
     ports = {stack.port, int(stack.environ["ENGINE_PORT"])}
-    connections = [item for item in psutil.net_connections("tcp") if item.status == psutil.CONN_LISTEN and item.laddr.port in ports]
+    addresses = [item.laddr for item in psutil.net_connections("tcp") if item.status == psutil.CONN_LISTEN and item.laddr]
 
-    assert sorted((item.laddr.ip, item.laddr.port) for item in connections) == sorted(("127.0.0.1", port) for port in ports)
+    assert sorted((address.ip, address.port) for address in addresses if address.port in ports) == sorted(
+        ("127.0.0.1", port) for port in ports
+    )

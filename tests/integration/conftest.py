@@ -36,7 +36,7 @@ def scratch() -> Iterator[Path]:
 def programs() -> Path:
     """Where initdb and postgres are, as the launcher's own interpreter finds them."""
     find = "from slipway.database.server import find_programs; print(find_programs())"
-    argv = [ENVIRONMENTS / "launcher/bin/python", "-c", find]
+    argv = [str(ENVIRONMENTS / "launcher/bin/python"), "-c", find]
     return Path(subprocess.run(argv, env={"PYTHONPATH": str(CHECKOUT)}, capture_output=True, text=True, check=True).stdout.strip())
 
 

@@ -7,7 +7,9 @@ import random
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -54,13 +56,13 @@ def write(folder: Path, name: str, sql: str) -> None:
     (folder / name / "migration.sql").write_text(sql)
 
 
-def query(url: str, sql: str) -> list[tuple]:
+def query(url: str, sql: str) -> list[tuple[Any, ...]]:
     with psycopg.connect(libpq_url(url), autocommit=True) as connection:
         cursor = connection.execute(sql)
         return sorted(cursor.fetchall(), key=str) if cursor.description else []
 
 
-def invalid_indexes(url: str) -> list[tuple]:
+def invalid_indexes(url: str) -> list[tuple[Any, ...]]:
     return query(url, "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid")
 
 
@@ -79,13 +81,14 @@ def test_all_of_litellms_migrations_are_applied_once(postgres_url: str, migratio
     assert pending_migrations(postgres_url, migrations) == []
 
 
-def test_killed_runs_are_resumed_to_the_same_schema(new_database, migrations: Path) -> None:
+def test_killed_runs_are_resumed_to_the_same_schema(new_database: Callable[[], str], migrations: Path) -> None:
     undisturbed, killed = new_database(), new_database()
     total = apply_migrations(undisturbed, migrations)
     randomness = random.Random(20260101)
     kills = 0
     while pending_migrations(killed, migrations):
         run = subprocess.Popen([sys.executable, "-c", PROGRAM, killed, str(migrations)], stdout=subprocess.PIPE, text=True)
+        assert run.stdout is not None
         for _ in range(randomness.randrange(1, total // 6)):
             run.stdout.readline()
         run.kill()

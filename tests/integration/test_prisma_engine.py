@@ -314,6 +314,7 @@ def test_engine_does_not_outlive_a_killed_client(start: Callable[..., subprocess
         await asyncio.sleep(60)
         """
     )
+    assert client.stdout is not None
     with client:
         # The client's version check of the engine prints first.
         engine = int(next(line for line in client.stdout if line.strip().isdigit()))

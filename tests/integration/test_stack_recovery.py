@@ -8,7 +8,7 @@ import signal
 import psutil
 import pytest
 
-from .sandbox import Sandbox, is_gone, wait_until
+from .sandbox import Result, Sandbox, is_gone, wait_until
 
 ALL_READY = {"database": "ready", "engine": "ready", "gateway": "ready"}
 
@@ -30,8 +30,13 @@ def test_a_killed_part_is_started_again_and_the_others_stay(sandbox: Sandbox, pa
 def test_status_says_that_a_dead_part_is_started_again(sandbox: Sandbox) -> None:
     sandbox.up()
     os.kill(sandbox.pid("engine"), signal.SIGKILL)
-    seen = []
-    wait_until(lambda: seen.append(sandbox.call("status")) or seen[-1].status == 3, "status shows it")
+    seen: list[Result] = []
+
+    def shows_it() -> bool:
+        seen.append(sandbox.call("status"))
+        return seen[-1].status == 3
+
+    wait_until(shows_it, "status shows it")
     assert seen[-1].stdout.splitlines()[0] in ("tiny: failed (local)", "tiny: starting (local)")
     sandbox.wait_ready()
 

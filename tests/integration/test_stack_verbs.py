@@ -57,7 +57,8 @@ def test_logs_can_be_followed(sandbox: Sandbox) -> None:
     assert follower.stdout is not None
     follower.stdout.readline()
     sandbox.chat("are you there?")
-    wait_until(lambda: "chat: are you there?" in follower.stdout.readline(), "the new line is shown")
+    lines = follower.stdout
+    wait_until(lambda: "chat: are you there?" in lines.readline(), "the new line is shown")
     follower.terminate()
     assert sandbox.finish(follower).status == 130
 
