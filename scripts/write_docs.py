@@ -29,6 +29,8 @@ _KINDS = {
     "fraction": "number up to 1",
     "size": "size",
     "port": "port",
+    "gpu": "GPU or size",
+    "mapping": "mapping",
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from slipway.flags import base_name, canonical_name
@@ -43,6 +43,7 @@ class Flag:
     name: str
     tokens: tuple[str, ...]
     line: int = 0
+    replaced: tuple[Flag, ...] = ()  # the flags of the same file whose place it took, the last one first
 
     @property
     def value(self) -> str:
@@ -83,6 +84,15 @@ def parse_command(text: str, first_line: int = 1) -> Command:
     if len(words) < 3 or words[2].text.startswith("-"):
         raise CommandError(start, "no model after `vllm serve`", "write the model right after it: vllm serve ORG/NAME --flags")
     return Command(words[2].text, _flags(words[3:]), start)
+
+
+def parse_flags(text: str, first_line: int = 1) -> tuple[Flag, ...]:
+    """Parse flags that stand without a command, by the same rules. Raises CommandError."""
+    words = list(_words(text, first_line))
+    _refuse_shell(words)
+    if words and not words[0].text.startswith("-"):
+        raise CommandError(words[0].line, f"{words[0].text!r} is no flag", "flags start with --")
+    return _flags(words)
 
 
 def _start_hint(words: list[_Word]) -> str:
@@ -156,11 +166,11 @@ def _flags(words: list[_Word]) -> tuple[Flag, ...]:
     return tuple(flags)
 
 
-def duplicate_flags(command: Command) -> list[tuple[Flag, Flag]]:
+def duplicate_flags(flags: Iterable[Flag]) -> list[tuple[Flag, Flag]]:
     """Pairs (first, again) of a flag that is given twice; `--no-x` counts as `--x`."""
     seen: dict[str, Flag] = {}
     pairs: list[tuple[Flag, Flag]] = []
-    for flag in command.flags:
+    for flag in flags:
         key = base_name(flag.name)
         if key in seen and key not in REPEATABLE:
             pairs.append((seen[key], flag))

@@ -2,43 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from slipway.errors import ConfigError, Problem, UsageError
+from slipway.hardware import Hardware, Wish, read_hardware
 from slipway.layers import Layer, read_defaults, read_environ, read_overrides, read_vars
-from slipway.recipe import Recipe, model_names, read_recipe
+from slipway.overlay import BASE
+from slipway.recipe import Profile, Recipe, model_names, read_recipe
+from slipway.requirements import unmet_by_hardware
 from slipway.resolve import Settings, resolve_settings
 from slipway.yaml_document import read_text
 
 VARS_FILES = ("vars.env", "vars.local.env")
 
+_PARALLEL = ("--tensor-parallel-size", "--pipeline-parallel-size", "--data-parallel-size")
+
 
 @dataclass(frozen=True)
 class Sources:
-    """Every layer but the model file's, read once: `weak` ones lose to a model file, `strong` ones win over it."""
+    """Every layer but the model file's, read once: `weak` ones lose to a model file, `strong` ones win over it.
+
+    `detect` looks at the machine; it is asked once, and only where hardware matters.
+    """
 
     models: Path
     weak: tuple[Layer, ...]
     strong: tuple[Layer, ...]
+    detect: Callable[[Wish], Hardware] = read_hardware
 
-    @property
+    @cached_property
     def globals(self) -> Settings:
         """The settings before any model file has its say."""
         return resolve_settings([*self.weak, *self.strong])
 
+    @cached_property
+    def hardware(self) -> Hardware:
+        """What is planned for: the machine, or what ENGINE_DEVICE, GPU and GPUS say instead."""
+        wished = self.globals
+        return self.detect(Wish(wished.text("ENGINE_DEVICE"), wished.text("GPU"), int(wished.value("GPUS") or 0)))
+
 
 @dataclass(frozen=True)
 class Configuration:
+    """A recipe as it will run: one variant, adapted to the hardware. `profiles` has the settings of each profile's routes."""
+
     recipe: Recipe
     settings: Settings
+    profiles: Mapping[str, Settings] = field(default_factory=dict)
+
+    @property
+    def gpus_used(self) -> int:
+        """The number of GPUs that the engine's parallel flags add up to."""
+        return _gpus_used(self.recipe, self.settings)
 
 
-def read_sources(root: Path, environ: Mapping[str, str], overrides: Sequence[str] = ()) -> Sources:
+def read_sources(
+    root: Path, environ: Mapping[str, str], overrides: Sequence[str] = (), detect: Callable[[Wish], Hardware] = read_hardware
+) -> Sources:
     """Read the defaults, `root`'s vars files, the process environment and the `-o` options."""
     files = [_read_vars(root / name, environ) for name in VARS_FILES if (root / name).is_file()]
-    return Sources(root / "models", (read_defaults(), *files), (read_environ(environ), read_overrides(overrides)))
+    return Sources(root / "models", (read_defaults(), *files), (read_environ(environ), read_overrides(overrides)), detect)
 
 
 def _read_vars(path: Path, environ: Mapping[str, str]) -> Layer:
@@ -47,33 +73,98 @@ def _read_vars(path: Path, environ: Mapping[str, str]) -> Layer:
 
 
 def read_configuration(sources: Sources, name: str = "") -> Configuration:
-    """Configure model `name`, or the one that MODEL names. Raises ConfigError with every problem, UsageError for no such model."""
-    model = name or sources.globals.text("MODEL")
-    recipe, problems = read_recipe(sources.models, model)
-    layers = [*sources.weak, *([recipe.layer()] if recipe else []), *sources.strong]
-    settings = resolve_settings(layers)
-    problems = [*problems, *settings.problems]
+    """Configure model `name`, or the one that MODEL names, as the variant that VARIANT names or that fits.
+
+    Raises ConfigError with every problem, UsageError for no such model.
+    """
+    recipe, problems = read_recipe(sources.models, name or sources.globals.text("MODEL"))
+    problems = [*problems, *sources.globals.problems]
     if problems or recipe is None:
         raise ConfigError(problems)
-    return Configuration(recipe, settings)
+    return configure(sources, recipe, choose_variant(sources, recipe), sources.hardware.names)
 
 
-def check_library(sources: Sources, names: Sequence[str] = ()) -> tuple[dict[str, Configuration], list[Problem]]:
-    """Configure every model file, or those in `names`; gives the good ones and all problems of all files."""
-    good: dict[str, Configuration] = {}
-    problems: list[Problem] = []
+def configure(sources: Sources, recipe: Recipe, variant: str, hardware: tuple[str, ...]) -> Configuration:
+    """Configure a variant of a recipe for hardware of these names. Raises ConfigError with every problem of the layers."""
+    adapted = recipe.adapt(variant, hardware)
+    settings = resolve_settings([*sources.weak, adapted.layer(), *sources.strong])
+    profiles = {profile.name: _profile_settings(sources, adapted, profile, settings) for profile in adapted.profiles}
+    problems = {problem for found in (settings, *profiles.values()) for problem in found.problems}
+    if problems:
+        raise ConfigError(problems)
+    return Configuration(adapted, settings, profiles)
+
+
+def _profile_settings(sources: Sources, recipe: Recipe, profile: Profile, settings: Settings) -> Settings:
+    """The settings of a profile's routes: only the keys that the profile names can differ from the model's own."""
+    keys = profile.layer(recipe.path).values.keys()
+    layers = [*sources.weak, recipe.layer(), profile.layer(recipe.path), *sources.strong]
+    own = resolve_settings([Layer(layer.label, {key: layer.values[key] for key in keys if key in layer.values}) for layer in layers])
+    return Settings({**settings.items, **own.items}, own.problems)
+
+
+def choose_variant(sources: Sources, recipe: Recipe) -> str:
+    """VARIANT; else the command as it stands where the machine meets what it requires, else the first variant that it meets.
+
+    Where none is met, or the hardware is not known, it is the command as it stands. Raises ConfigError for an unknown VARIANT.
+    """
+    wanted = sources.globals.text("VARIANT")
+    if wanted and wanted not in recipe.variant_names:
+        source = sources.globals.source("VARIANT")
+        known = f"variants: {', '.join(recipe.variant_names)}"
+        raise ConfigError([Problem(source.label, source.line, f"VARIANT={wanted}: {recipe.path} has no such variant", known)])
+    if wanted or not recipe.variants:
+        return wanted or BASE
+    for name in recipe.variant_names:
+        adapted = recipe.adapt(name, sources.hardware.names)
+        if not unmet_by_hardware(adapted.requires, sources.hardware, _gpus_used(adapted, sources.globals)):
+            return name
+    return BASE
+
+
+def _gpus_used(recipe: Recipe, settings: Settings) -> int:
+    count = 1
+    for name in _PARALLEL:
+        flag = recipe.command.flag(name)
+        text = settings.text(name) or (flag.value if flag else "")
+        count *= int(text) if text.isdecimal() and int(text) else 1
+    return count
+
+
+def read_library(sources: Sources, names: Sequence[str] = ()) -> tuple[dict[str, Recipe], list[Problem]]:
+    """Read every model file, or those in `names`; gives the good ones, and the problems of all files and of the other layers."""
+    recipes: dict[str, Recipe] = {}
+    problems: list[Problem] = list(sources.globals.problems)
     taken: dict[str, str] = {name: f"models/{name}.yml" for name in model_names(sources.models)}
     for name in names or model_names(sources.models):
         try:
-            configuration = read_configuration(sources, name)
-        except ConfigError as error:
-            problems += error.problems
-            continue
+            recipe, found = read_recipe(sources.models, name)
         except UsageError as error:
             problems.append(Problem(f"models/{name}.yml", 0, error.message, error.hint))
             continue
-        problems += _alias_clashes(configuration.recipe, taken)
-        good[name] = configuration
+        problems += found
+        if recipe:
+            problems += _alias_clashes(recipe, taken)
+            recipes[name] = recipe
+    return recipes, sorted(set(problems))
+
+
+def check_library(sources: Sources, names: Sequence[str] = ()) -> tuple[dict[str, Configuration], list[Problem]]:
+    """Configure every model file, or those in `names`; gives the good ones and all problems of all files.
+
+    A VARIANT that a file does not have is no mistake of the file, which is then taken as it stands.
+    """
+    recipes, problems = read_library(sources, names)
+    good: dict[str, Configuration] = {}
+    if sources.globals.problems:
+        return good, problems
+    for name, recipe in recipes.items():
+        wanted = sources.globals.text("VARIANT")
+        variant = BASE if wanted and wanted not in recipe.variant_names else choose_variant(sources, recipe)
+        try:
+            good[name] = configure(sources, recipe, variant, sources.hardware.names)
+        except ConfigError as error:
+            problems += error.problems
     return good, sorted(set(problems))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -12,7 +13,7 @@ from slipway.hardware import Hardware
 from slipway.recipe import Recipe
 from slipway.resolve import Setting, Settings, Source
 from slipway.secrets import DEFAULT_MASTER_KEY, Secret
-from slipway.settings import BY_RECIPE_KEY, Typed
+from slipway.settings import BY_RECIPE_KEY, Definition, Typed
 
 
 @dataclass(frozen=True)
@@ -98,17 +99,26 @@ class EnginePlan:
 
 @dataclass(frozen=True)
 class Route:
-    """One LiteLLM model_list entry; `parameters` are what the gateway applies when a client does not say."""
+    """One LiteLLM model_list entry; `parameters` are what the gateway applies when a client does not say.
+
+    `profile` is empty for the names of the model itself.
+    """
 
     name: str
     served_name: str
     engine: str
     api_base: str
     parameters: Mapping[str, Setting]
+    profile: str = ""
 
     @property
-    def defaults(self) -> dict[str, Typed]:
-        return {key: setting.value for key, setting in self.parameters.items()}
+    def defaults(self) -> dict[str, Typed | dict[str, object]]:
+        """The parameters as plain values; a mapping, such as chat_template_kwargs, as a mapping."""
+        return {key: _plain(BY_RECIPE_KEY[key], setting.value) for key, setting in self.parameters.items()}
+
+
+def _plain(definition: Definition, value: Typed) -> Typed | dict[str, object]:
+    return json.loads(str(value)) if definition.kind == "mapping" else value
 
 
 @dataclass(frozen=True)
@@ -131,6 +141,7 @@ class Plan:
     """All that will run for one model."""
 
     model: str
+    variant: str
     recipe_path: str
     description: str
     device: str
@@ -139,28 +150,35 @@ class Plan:
     images: Mapping[str, str] = field(default_factory=dict)
 
 
-def build_gateway(recipe: Recipe, settings: Settings, engines: tuple[EnginePlan, ...]) -> GatewayPlan:
-    """Routes for the recipe's name, its aliases and vllm_agent, each with the sampling defaults."""
-    given = {key: settings.items[item.name] for key, item in BY_RECIPE_KEY.items() if settings.value(item.name) is not None}
-    routes = tuple(Route(name, name, engine.name, f"{engine.base_url}/v1", given) for name in recipe.route_names for engine in engines)
+def build_gateway(configuration: Configuration, engines: tuple[EnginePlan, ...]) -> GatewayPlan:
+    """Routes for the model's name, its aliases and vllm_agent, plain and with each profile, with their sampling defaults."""
+    recipe, settings = configuration.recipe, configuration.settings
+    routes = []
+    for profile in (None, *recipe.profiles):
+        found = (configuration.profiles[profile.name] if profile else settings).items
+        given = {key: found[item.name] for key, item in BY_RECIPE_KEY.items() if item.name in found and found[item.name].value is not None}
+        names = recipe.names_of(profile)
+        label = profile.name if profile else ""
+        routes += [Route(name, name, engine.name, f"{engine.base_url}/v1", given, label) for name in names for engine in engines]
     return GatewayPlan(
         host=settings.text("GATEWAY_HOST"),
         port=settings.integer("GATEWAY_PORT"),
         max_parallel_requests=settings.integer("MAX_PARALLEL_REQUESTS"),
         request_timeout=settings.integer("REQUEST_TIMEOUT"),
-        routes=routes,
+        routes=tuple(routes),
     )
 
 
 def assemble_plan(configuration: Configuration, hardware: Hardware, engines: tuple[EnginePlan, ...]) -> Plan:
     """Put engines and gateway together. Raises ConfigError where two parts would want the same port."""
     recipe, settings = configuration.recipe, configuration.settings
-    gateway = build_gateway(recipe, settings, engines)
+    gateway = build_gateway(configuration, engines)
     if gateway.port == settings.integer("ENGINE_PORT"):
         source = settings.source("GATEWAY_PORT")
         raise ConfigError([Problem(source.label, source.line, f"gateway and engine cannot both use port {gateway.port}")])
     return Plan(
         model=recipe.name,
+        variant=recipe.variant,
         recipe_path=recipe.path,
         description=recipe.description,
         device=hardware.device,

@@ -93,8 +93,9 @@ def engine_script(engine: EnginePlan) -> StartScript:
 
 def models_text(plan: Plan) -> str:
     """models.yml: the resolved model, for people and for tools that want to know what is served."""
-    body = {
+    body: dict[str, object] = {
         "model": plan.model,
+        "variant": plan.variant,
         "description": plan.description,
         "engines": [
             {
@@ -107,8 +108,11 @@ def models_text(plan: Plan) -> str:
             for engine in plan.engines
         ],
         "routes": [route.name for route in plan.gateway.routes],
-        "defaults": dict(plan.gateway.routes[0].defaults),
+        "defaults": plan.gateway.routes[0].defaults,
     }
+    profiles = {route.profile: route.defaults for route in plan.gateway.routes if route.profile}
+    if profiles:
+        body["profiles"] = profiles
     head = f"# Rendered by Slipway from {plan.recipe_path} and vars.env: change those, not this.\n"
     return head + yaml.dump(body, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from dataclasses import dataclass
+
+from slipway.gpus import parse_gpu
 
 # Variables with these prefixes are no settings: they go to the engine's environment as they are.
 ENGINE_PREFIXES = ("NCCL_", "VLLM_", "HF_", "CUDA_", "TORCH_", "RAY_")
@@ -27,7 +30,7 @@ class Definition:
     """One setting. `recipe_key` is its name in a model file's litellm section, `flag` its name in the command."""
 
     name: str
-    kind: str  # text, name, choice, integer, number, fraction, size or port
+    kind: str  # text, name, choice, integer, number, fraction, size, port, gpu or mapping
     default: str
     doc: str
     section: str
@@ -43,7 +46,14 @@ class Definition:
         return not self.default or bool(self.recipe_key or self.flag)
 
     def parse(self, raw: object) -> Typed:
-        """Turn what a file or a variable holds into a value; empty text gives None. Raises ValueError, to follow a name."""
+        """Turn what a file or a variable holds into a value; empty text gives None. Raises ValueError, to follow a name.
+
+        A mapping's value is its JSON text, so that every setting is a plain value.
+        """
+        if self.kind == "mapping" and not (isinstance(raw, str) and not raw.strip()):
+            return _parse_mapping(raw)
+        if isinstance(raw, (dict, list)):
+            raise ValueError(f"must be {_KIND_WORDS[self.kind]}, not a {'mapping' if isinstance(raw, dict) else 'list'}")
         text = str(raw).strip()
         if text == "":
             return None
@@ -57,6 +67,9 @@ class Definition:
         if self.kind == "name":
             if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", text):
                 raise ValueError(f"must be letters, digits, '-' and '_', not {text!r}")
+            return text
+        if self.kind == "gpu":
+            parse_gpu(text)
             return text
         if self.kind == "choice":
             if text not in self.choices:
@@ -74,8 +87,13 @@ class Definition:
             raise ValueError(f"must be {_KIND_WORDS[self.kind]}, not {text!r}")
         return value
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The least and the greatest number that is taken."""
+        return (1, 65535) if self.kind == "port" else (self.minimum, 1 if self.kind == "fraction" else self.maximum)
+
     def _in_range(self, value: int | float, text: str) -> int | float:
-        low, high = (1, 65535) if self.kind == "port" else (self.minimum, 1 if self.kind == "fraction" else self.maximum)
+        low, high = self.bounds
         if not low <= value <= high:
             bounds = f"at least {low:g}" if math.isinf(high) else f"between {low:g} and {high:g}"
             raise ValueError(f"must be {bounds}, not {text}")
@@ -91,7 +109,21 @@ _KIND_WORDS = {
     "fraction": "a number between 0 and 1",
     "size": "a size",
     "port": "a port number",
+    "gpu": "a GPU",
+    "mapping": "a mapping of names to values",
 }
+
+
+def _parse_mapping(raw: object) -> str:
+    """The JSON text of a mapping, or of the JSON text of one. Raises ValueError."""
+    try:
+        value = json.loads(raw) if isinstance(raw, str) else raw
+        if isinstance(value, dict):
+            return json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        pass
+    raise ValueError(f"must be a mapping of names to plain values, or the same as JSON, not {raw!r}")
+
 
 _WHAT, _WHERE, _SAMPLING, _GATEWAY, _ENGINE, _IMAGES = (
     "What to launch", "Where it runs", "Sampling defaults", "The gateway", "The engine", "Container images",
@@ -99,11 +131,14 @@ _WHAT, _WHERE, _SAMPLING, _GATEWAY, _ENGINE, _IMAGES = (
 
 DEFINITIONS: tuple[Definition, ...] = (
     Definition("MODEL", "text", "glm47-flash", "the model file to launch: models/NAME.yml", _WHAT),
+    Definition("VARIANT", "text", "", "the model file's variant to launch; base: the command as it stands; empty: what fits", _WHAT),
     Definition("RUNTIME", "choice", "auto", "where the parts run: local (processes), docker (Compose), or auto", _WHERE,
                choices=("auto", "local", "docker")),
     Definition("STACK_NAME", "name", "slipway", "name of this stack; two names run side by side from one checkout", _WHERE),
     Definition("ENGINE_DEVICE", "choice", "auto", "what vLLM computes on: auto looks for an NVIDIA GPU, else cpu", _WHERE,
                choices=("auto", "cuda", "cpu")),
+    Definition("GPU", "gpu", "", "the GPU to plan for, such as h200, rtx 4090 or 48GiB; empty: the one that is here", _WHERE),
+    Definition("GPUS", "integer", "", "number of GPUs to plan for; empty: those that are here", _WHERE, minimum=1),
     Definition("GENERATED_CONFIG_DIR", "text", "", "where models.yml and config.yaml go; empty: a folder on /dev/shm", _WHERE),
     Definition("START_STALL_TIMEOUT", "integer", "900",
                "seconds without any sign of progress (log lines, bytes) after which a launch gives up", _WHERE, minimum=1),
@@ -123,6 +158,8 @@ DEFINITIONS: tuple[Definition, ...] = (
                recipe_key="frequency_penalty", minimum=-2, maximum=2),
     Definition("LITELLM_MAX_TOKENS", "size", "128K", "longest answer, in tokens, for a client that sets none", _SAMPLING,
                recipe_key="max_tokens", minimum=1),
+    Definition("LITELLM_CHAT_TEMPLATE_KWARGS", "mapping", "", "what the model's chat template is told, such as enable_thinking", _SAMPLING,
+               recipe_key="chat_template_kwargs"),
     Definition("GATEWAY_HOST", "text", "127.0.0.1", "address the gateway listens on; beyond loopback it needs a real key", _GATEWAY),
     Definition("GATEWAY_PORT", "port", "4000", "port the gateway listens on", _GATEWAY),
     Definition("MAX_PARALLEL_REQUESTS", "integer", "16", "requests at once on each route; one more is answered 429", _GATEWAY,

@@ -12,8 +12,9 @@ import click
 
 from slipway.configuration import Sources, read_sources
 from slipway.errors import ConfigError, UsageError
-from slipway.hardware import Hardware, read_hardware
+from slipway.hardware import Hardware
 from slipway.paths import Paths, build_paths
+from slipway.requirements import image_version, locked_version
 
 if TYPE_CHECKING:
     from slipway.launchers.base import Reporter
@@ -39,7 +40,14 @@ class App:
         return build_paths(self.root, self.environ, self.sources.globals.text("STACK_NAME"))
 
     def hardware(self) -> Hardware:
-        return read_hardware(self.sources.globals.text("ENGINE_DEVICE"))
+        return self.sources.hardware
+
+    def engine_version(self) -> str:
+        """The vLLM that a launch would run, as far as its lock file or its image's tag tells."""
+        if self.sources.globals.text("RUNTIME") == "docker":
+            return image_version(self.sources.globals.text("ENGINE_IMAGE"))
+        lock = self.root / f"requirements/engine-{self.hardware().device}.txt"
+        return locked_version(lock.read_text(encoding="utf-8")) if lock.is_file() else ""
 
     def launcher(self, reporter: Reporter | None = None) -> LocalLauncher:
         """The launcher that RUNTIME names."""

@@ -9,12 +9,13 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from slipway.configuration import Configuration, read_configuration, read_sources
 from slipway.engines import build_plan
 from slipway.errors import SlipwayError
-from slipway.hardware import read_hardware
+from slipway.hardware import Hardware, Wish, read_hardware
 from slipway.paths import build_paths
 from slipway.plan import Plan, Site
 from slipway.render import render_generated, write_files
@@ -40,28 +41,30 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _generate(options: argparse.Namespace) -> list[Path]:
-    sources = read_sources(ROOT, os.environ)
+    # in the container, a GPU that cannot be seen by its name is still there
+    sources = read_sources(ROOT, os.environ, detect=_container_hardware if options.container else read_hardware)
     configuration = read_configuration(sources, options.model)
     folder = options.to or configuration.settings.text("GENERATED_CONFIG_DIR")
     if not folder:
         folder = str(build_paths(ROOT, os.environ, configuration.settings.text("STACK_NAME")).run / "generated")
     folder = str(Path(folder).absolute())
-    plan, site = _plan(configuration, folder, container=options.container)
+    plan, site = _plan(configuration, folder, sources.hardware, container=options.container)
     files = tuple(file for file in render_generated(plan, site, ROOT / "templates") if file.path.name in options.only.split(","))
     write_files(files)
     return [file.path for file in files]
 
 
-def _plan(configuration: Configuration, folder: str, *, container: bool) -> tuple[Plan, Site]:
-    device = configuration.settings.text("ENGINE_DEVICE")
-    if container and device == "auto":
-        device = "cuda"
+def _container_hardware(wish: Wish) -> Hardware:
+    return read_hardware(replace(wish, device="cuda") if wish.device == "auto" else wish)
+
+
+def _plan(configuration: Configuration, folder: str, hardware: Hardware, *, container: bool) -> tuple[Plan, Site]:
     secrets = str(ROOT / "secrets")
     if container:
         site = Site(str(ROOT), folder, secrets, engine_bind="0.0.0.0", engine_host="vllm-node")
     else:
         site = Site(str(ROOT), folder, secrets)
-    return build_plan(configuration, read_hardware(device), site), site
+    return build_plan(configuration, hardware, site), site
 
 
 if __name__ == "__main__":

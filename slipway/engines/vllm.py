@@ -98,8 +98,9 @@ def _written(request: EngineRequest) -> list[Argument]:
     found = []
     for flag in request.recipe.command.flags:
         setting = settings.items.get(BY_FLAG[flag.name].name) if flag.name in BY_FLAG else None
-        shadowed = setting.shadowed if setting and setting.source.label == path else ()
-        found.append(Argument(flag.name, flag.tokens, Source(path, flag.line), shadowed=shadowed))
+        lost = tuple((other.value, Source(path, other.line)) for other in flag.replaced)
+        shadowed = (*lost, *(setting.shadowed if setting and setting.source.label == path else ()))
+        found.append(Argument(flag.name, _with_paths(flag.tokens, request), Source(path, flag.line), shadowed=shadowed))
     return found
 
 
@@ -107,7 +108,7 @@ def _overriding(request: EngineRequest) -> list[Argument]:
     """Flags that come from outside the model file: `-o --flag=value`, and settings that are flags."""
     settings = request.settings
     found = [
-        Argument(name, _tokens(name, settings.text(name)), item.source, shadowed=item.shadowed)
+        Argument(name, _with_paths(_tokens(name, settings.text(name)), request), item.source, shadowed=item.shadowed)
         for name, item in settings.starting_with("--").items()
     ]
     for name, definition in BY_FLAG.items():
@@ -152,6 +153,16 @@ def _variables(request: EngineRequest) -> tuple[Variable, ...]:
 
 def _tokens(name: str, value: str) -> tuple[str, ...]:
     return (f"{name}={value}",) if value.startswith("-") else (name, *([value] if value else []))
+
+
+def _with_paths(tokens: tuple[str, ...], request: EngineRequest) -> tuple[str, ...]:
+    """A flag's words, with the files that the recipe brings along as paths that the engine can open."""
+    paths = {name: f"{request.site.root}/models/{name}" for name in request.recipe.files}
+    words = []
+    for token in tokens:
+        head, equals, tail = token.partition("=")
+        words.append(f"{head}={paths[tail]}" if equals and token.startswith("--") and tail in paths else paths.get(token, token))
+    return tuple(words)
 
 
 def _model_path(request: EngineRequest) -> str:

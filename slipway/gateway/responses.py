@@ -10,7 +10,7 @@ from typing import Any
 
 from litellm.integrations.custom_logger import CustomLogger
 
-_PASSED_ON = ("top_k", "min_p", "repetition_penalty", "presence_penalty", "frequency_penalty")
+_PASSED_ON = ("top_k", "min_p", "repetition_penalty", "presence_penalty", "frequency_penalty", "chat_template_kwargs")
 
 
 class ResponsesDefaults(CustomLogger):  # type: ignore[misc]  # litellm is not installed where types are checked

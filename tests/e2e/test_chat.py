@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import anthropic
@@ -38,7 +39,7 @@ def last_sampling(stack: Stack, marker: str) -> str:
     return str(found[-1])
 
 
-@pytest.mark.parametrize("model", ["demo", "vllm_agent"])
+@pytest.mark.parametrize("model", ["demo", "vllm_agent", "demo:instruct", "vllm_agent:instruct"])
 def test_the_models_name_and_vllm_agent_both_answer(stack: Stack, model: str) -> None:
     body = stack.chat("What is the capital of France?", model=model, temperature=0).raise_for_status().json()
 
@@ -47,7 +48,8 @@ def test_the_models_name_and_vllm_agent_both_answer(stack: Stack, model: str) ->
 
 
 def test_models_are_listed(openai_client: openai.OpenAI) -> None:
-    assert sorted(model.id for model in openai_client.models.list()) == ["demo", "vllm_agent"]
+    names = ["demo", "demo:instruct", "vllm_agent", "vllm_agent:instruct"]
+    assert sorted(model.id for model in openai_client.models.list()) == names
 
 
 def test_openai_sdk_answers_and_shows_reasoning_apart(openai_client: openai.OpenAI) -> None:
@@ -168,6 +170,58 @@ def test_defaults_reach_the_engine_through_the_responses_protocol_too(stack: Sta
         assert part in sampling
 
 
+INSTRUCT = "demo:instruct"
+
+
+def test_a_profile_has_its_own_sampling_over_the_recipes_on_every_protocol(
+    stack: Stack, openai_client: openai.OpenAI, anthropic_client: anthropic.Anthropic
+) -> None:
+    asks: list[Callable[[], object]] = [
+        lambda: stack.chat("Hello", model=INSTRUCT).raise_for_status(),
+        lambda: anthropic_client.messages.create(model=INSTRUCT, max_tokens=512, messages=CAPITAL),
+        lambda: openai_client.responses.create(model=INSTRUCT, input="Hello"),
+    ]
+    for ask in asks:
+        before = stack.log("engine")
+        ask()
+        sampling = last_sampling(stack, before)
+        for part in ("temperature=0.1", "top_k=5", "top_p=0.9", "repetition_penalty=1.0", "max_tokens=512"):
+            assert part in sampling
+
+
+def thoughts(client: openai.OpenAI, **arguments: Any) -> object:
+    message = client.chat.completions.create(messages=CAPITAL, temperature=0, **arguments).choices[0].message
+    return (message.model_extra or {}).get("reasoning_content")
+
+
+def test_a_profile_turns_thinking_off_for_chat_completions_and_a_client_on_again(openai_client: openai.OpenAI) -> None:
+    assert thoughts(openai_client, model="demo")
+    assert not thoughts(openai_client, model=INSTRUCT)
+    assert thoughts(openai_client, model=INSTRUCT, extra_body={"chat_template_kwargs": {"enable_thinking": True}})
+    assert not thoughts(openai_client, model="demo", extra_body={"chat_template_kwargs": {"enable_thinking": False}})
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_a_profile_turns_thinking_off_for_messages(anthropic_client: anthropic.Anthropic, streaming: bool) -> None:
+    def kinds(model: str) -> list[str]:
+        arguments: Any = {"model": model, "max_tokens": 200, "messages": CAPITAL, "extra_body": GREEDY}
+        if streaming:
+            with anthropic_client.messages.stream(**arguments) as stream:
+                return [block.type for block in stream.get_final_message().content]
+        return [block.type for block in anthropic_client.messages.create(**arguments).content]
+
+    assert kinds("demo") == ["thinking", "text"]
+    assert kinds(INSTRUCT) == ["text"]
+
+
+def test_a_profile_turns_thinking_off_for_responses(openai_client: openai.OpenAI) -> None:
+    def kinds(model: str) -> list[str]:
+        return [item.type for item in openai_client.responses.create(model=model, input="What is the capital of France?").output]
+
+    assert kinds("demo") == ["reasoning", "message"]
+    assert kinds(INSTRUCT) == ["message"]
+
+
 def test_parameters_that_the_engine_does_not_know_are_dropped(stack: Stack) -> None:
     answer = stack.chat("Hello", flux_capacitor=1.21, service_tier="auto", metadata={"a": "b"}, temperature=0)
 
@@ -182,7 +236,10 @@ def test_a_wrong_key_is_refused_with_401(stack: Stack, path: str) -> None:
 
 
 def test_an_unknown_model_is_a_404_that_names_the_known_ones(openai_client: openai.OpenAI) -> None:
-    with pytest.raises(openai.NotFoundError, match=r"There is no model 'nope' here; this gateway serves: demo, vllm_agent"):
+    with pytest.raises(
+        openai.NotFoundError,
+        match=r"There is no model 'nope' here; this gateway serves: demo, demo:instruct, vllm_agent, vllm_agent:instruct\.",
+    ):
         openai_client.chat.completions.create(model="nope", messages=CAPITAL)
 
 

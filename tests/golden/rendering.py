@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from slipway.configuration import Sources, read_configuration, read_sources
@@ -31,10 +33,10 @@ CONTAINER = Site(
 HARDWARE = Hardware("cuda", 1)
 
 
-def sources() -> Sources:
+def sources(hardware: Hardware = HARDWARE, overrides: Sequence[str] = ()) -> Sources:
     """The built-in defaults and the repository's vars.env; nothing of the process environment, nothing that is not in git."""
-    found = read_sources(ROOT, {})
-    return Sources(found.models, tuple(layer for layer in found.weak if layer.label != "vars.local.env"), found.strong)
+    found = read_sources(ROOT, {}, overrides, lambda wish: hardware)
+    return replace(found, weak=tuple(layer for layer in found.weak if layer.label != "vars.local.env"))
 
 
 def names() -> list[str]:
@@ -59,7 +61,7 @@ def render_demo_locally() -> dict[str, str]:
         server=_AnyonesServer(Path("/usr/lib/postgresql/bin"), paths.data / "postgres", paths.sockets),
     )
     site = local_site(paths, programs)
-    plan = build_plan(read_configuration(sources(), "demo"), Hardware("cpu"), site)
+    plan = build_plan(read_configuration(sources(Hardware("cpu")), "demo"), Hardware("cpu"), site)
     return _texts(render_local(plan, site, _with_real_templates(paths), programs))
 
 

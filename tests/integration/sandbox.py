@@ -61,6 +61,7 @@ def copy_checkout(target: Path) -> None:
     (target / "models").mkdir()
     for path in (CHECKOUT / "models").glob("*.yml"):
         shutil.copy2(path, target / "models")
+    (target / "models/demo").symlink_to(CHECKOUT / "models/demo")
     (target / "secrets").mkdir()
     for name in ("runMe.sh", "vars.env"):
         shutil.copy2(CHECKOUT / name, target / name)

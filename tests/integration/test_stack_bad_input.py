@@ -86,7 +86,7 @@ def test_a_wrong_line_in_a_vars_file_is_refused(sandbox: Sandbox, line: str, exp
         (["-o", "temprature=1"], "error: -o: unknown key temprature (did you mean temperature?)\n"),
         (["-o", "temperature"], "error: -o: 'temperature' is not key=value\n"),
         (["-o", "--port=1"], "error: -o: --port 1 is a flag that Slipway sets itself (remove it; set ENGINE_PORT)\n"),
-        (["--nope"], "error: No such option '--nope'.\nhint: ./runMe.sh --help lists the verbs\n"),
+        (["--xyzzy"], "error: No such option '--xyzzy'.\nhint: ./runMe.sh --help lists the verbs\n"),
     ],
 )
 def test_a_wrong_option_is_refused(sandbox: Sandbox, words: list[str], expected: str) -> None:
@@ -149,3 +149,28 @@ def test_an_open_address_with_a_key_of_ones_own_works(sandbox: Sandbox) -> None:
     sandbox.write_secret("LITELLM_MASTER_KEY", "sk-mine\n")
     sandbox.up()
     assert [sandbox.chat(key=key).status for key in ("sk-mine", "sk-FAKE")] == [200, 401]
+
+
+NEEDY = "requires:\n  vllm: '>=99'\n  gpus: 2\n  memory: 300GB\n" + GOOD + "variants:\n  fp8: {requires: {memory: 150GB}}\n"
+
+
+def test_a_model_that_needs_more_than_the_machine_has_is_refused(sandbox: Sandbox) -> None:
+    (sandbox.root / "models/bad.yml").write_text(NEEDY)
+    assert refuse(sandbox, "bad", "-o", "GPU=h100", "-o", "ENGINE_DEVICE=cuda") == (
+        "error: models/bad.yml:2: bad cannot run here: it needs vLLM >=99, and 0.32.0 would run\n"
+        "models/bad.yml:3: bad cannot run here: it needs 2 GPUs, and 1 (h100) is here\n"
+        "models/bad.yml:4: bad cannot run here: it needs 279 GiB of GPU memory, and 2 x h100 has 158 GiB\n"
+        "hint: its other variants, for VARIANT=, are fp8; --force launches it all the same\n"
+    )
+    assert "it needs a GPU, and none is here" in refuse(sandbox, "bad")
+
+
+def test_force_launches_it_all_the_same(sandbox: Sandbox) -> None:
+    (sandbox.root / "models/bad.yml").write_text(NEEDY)
+    assert sandbox.call("up", "bad", "--force").status == 0
+
+
+def test_an_unknown_variant_is_refused(sandbox: Sandbox) -> None:
+    (sandbox.root / "models/bad.yml").write_text(NEEDY)
+    message = refuse(sandbox, "bad", env={"VARIANT": "fp4"})
+    assert message == "error: environment: VARIANT=fp4: models/bad.yml has no such variant (variants: base, fp8)\n"

@@ -3,36 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from slipway.configuration import Configuration
+from slipway.configuration import Configuration, Sources, choose_variant
+from slipway.configuration import configure as configure_recipe
 from slipway.engines import build_plan
-from slipway.hardware import Hardware
+from slipway.hardware import Hardware, read_hardware
 from slipway.layers import read_defaults, read_environ, read_overrides, read_vars
 from slipway.plan import Plan, Site
 from slipway.recipe import parse_recipe
-from slipway.resolve import resolve_settings
 
+HARDWARE = Hardware("cpu")
 SITE = Site(root="/slipway", generated="/generated", secrets="/secrets")
 
 
 def configure(
-    text: str, *, vars_env: str = "", environ: Mapping[str, str] | None = None, overrides: Sequence[str] = (), name: str = "m"
+    text: str,
+    *,
+    vars_env: str = "",
+    environ: Mapping[str, str] | None = None,
+    overrides: Sequence[str] = (),
+    hardware: Hardware | None = HARDWARE,
 ) -> Configuration:
-    """The configuration of one model file, which must be right."""
-    recipe, problems = parse_recipe(name, f"models/{name}.yml", text)
+    """The configuration of one model file, which must be right; without `hardware`, for the machine that the settings name."""
+    recipe, problems = parse_recipe("m", "models/m.yml", text)
     assert recipe is not None, problems
-    layers = [
-        read_defaults(),
-        read_vars("vars.env", vars_env, {}),
-        recipe.layer(),
-        read_environ(environ or {}),
-        read_overrides(overrides),
-    ]
-    settings = resolve_settings(layers)
-    assert settings.problems == ()
-    return Configuration(recipe, settings)
+    weak, strong = (read_defaults(), read_vars("vars.env", vars_env, {})), (read_environ(environ or {}), read_overrides(overrides))
+    sources = Sources(Path("models"), weak, strong, lambda wish: hardware or read_hardware(wish, Path("/nowhere")))
+    return configure_recipe(sources, recipe, choose_variant(sources, recipe), sources.hardware.names)
 
 
 def plan(text: str, *, vars_env: str = "", overrides: Sequence[str] = (), site: Site = SITE) -> Plan:
     """Everything that would run for one model file."""
-    return build_plan(configure(text, vars_env=vars_env, overrides=overrides), Hardware("cpu"), site)
+    return build_plan(configure(text, vars_env=vars_env, overrides=overrides), HARDWARE, site)

@@ -146,5 +146,5 @@ def test_what_is_not_one_plain_vllm_serve_is_refused_at_its_line(text: str, mess
     ],
 )
 def test_a_flag_given_twice_is_found_in_every_spelling(text: str, pairs: list[tuple[str, str]]) -> None:
-    found = duplicate_flags(parse_command(f"vllm serve a/b {text}"))
+    found = duplicate_flags(parse_command(f"vllm serve a/b {text}").flags)
     assert [(first.tokens[0], again.tokens[0]) for first, again in found] == pairs

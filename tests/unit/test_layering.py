@@ -24,13 +24,17 @@ ROWS = (
     ("gateway",),
     ("engines",),
     ("plan",),
+    ("admission",),
     ("configuration",),
     ("recipe",),
-    ("command", "resolve"),
+    ("recipe_checks",),
+    ("model_file", "overlay"),
+    ("command", "resolve", "requirements"),
     ("layers",),
     ("settings", "yaml_document", "flags"),
     ("secrets",),
     ("hardware", "paths"),
+    ("gpus",),
     ("errors",),
 )
 ROW = {room: len(ROWS) - number for number, rooms in enumerate(ROWS) for room in rooms}
@@ -44,7 +48,7 @@ SHARED = {
 # Run inside the vLLM image too, with that image's Python.
 PURE = (
     "errors", "secrets", "settings", "flags", "yaml_document", "layers", "resolve", "command", "recipe", "configuration",
-    "hardware", "plan", "paths", "engines", "engines.base", "engines.vllm", "gateway.config", "gateway.outage", "render", "cli.generate",
+    "model_file", "overlay", "recipe_checks", "requirements", "gpus", "hardware", "plan", "paths", "engines", "engines.base", "engines.vllm", "gateway.config", "gateway.outage", "render", "cli.generate",
 )  # fmt: skip
 ALLOWED = {
     "slipway", "yaml", "_yaml", "jinja2", "markupsafe", "dotenv", "pydantic", "pydantic_core", "annotated_types",

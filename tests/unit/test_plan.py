@@ -56,6 +56,7 @@ def test_a_plan_is_everything_that_will_run_and_where_it_came_from() -> None:
     )
     assert plan(MODEL) == Plan(
         model="m",
+        variant="base",
         recipe_path="models/m.yml",
         description="A model",
         device="cpu",
@@ -73,6 +74,26 @@ def test_a_plan_is_everything_that_will_run_and_where_it_came_from() -> None:
             "DATABASE_IMAGE": "postgres:16",
         },
     )
+
+
+def test_a_profile_is_a_route_per_name_with_its_own_sampling_over_the_file_s() -> None:
+    text = MODEL + "profiles:\n  coding: {temperature: 0.6, chat_template_kwargs: {enable_thinking: false}}\n"
+    routes = plan(text, overrides=["top_p=0.5"]).gateway.routes
+    plain = {"temperature": 0.7, "top_p": 0.5, "top_k": 3, "repetition_penalty": 1.1, "max_tokens": 131072}
+    coding = {**plain, "temperature": 0.6, "chat_template_kwargs": {"enable_thinking": False}}
+    assert [(route.name, route.served_name, route.profile, route.defaults) for route in routes] == [
+        *((name, name, "", plain) for name in ("m", "small", "vllm_agent")),
+        *((f"{name}:coding", f"{name}:coding", "coding", coding) for name in ("m", "small", "vllm_agent")),
+    ]
+    temperature = routes[-1].parameters["temperature"]
+    assert (str(temperature.source), [str(source) for _, source in temperature.shadowed]) == ("models/m.yml:6", ["built-in default"])
+
+
+def test_the_environment_and_the_command_line_beat_a_profile_too() -> None:
+    text = MODEL + "profiles: {coding: {temperature: 0.6, top_k: 4, min_p: 0.1}}\n"
+    routes = plan(text, vars_env="LITELLM_MIN_P=0.2\n", overrides=["temperature=0.1"]).gateway.routes
+    assert {key: routes[-1].defaults[key] for key in ("temperature", "top_k", "min_p")} == {"temperature": 0.1, "top_k": 4, "min_p": 0.1}
+    assert routes[0].defaults["min_p"] == 0.2
 
 
 def test_an_emptied_sampling_default_is_not_applied() -> None:

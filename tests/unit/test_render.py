@@ -89,13 +89,15 @@ def test_an_engine_finds_its_tools_beside_an_executable_with_a_path() -> None:
 
 def test_models_yml_tells_what_is_served() -> None:
     text = models_text(plan("command: vllm serve a/b\ndescription: Größe\nlitellm: {top_p: , max_tokens: 1K}\n"))
-    assert text.splitlines()[:3] == [
+    assert text.splitlines()[:4] == [
         "# Rendered by Slipway from models/m.yml and vars.env: change those, not this.",
         "model: m",
+        "variant: base",
         "description: Größe",
     ]
     assert yaml.safe_load(text) == {
         "model": "m",
+        "variant": "base",
         "description": "Größe",
         "engines": [
             {

@@ -98,6 +98,9 @@ def test_names_and_recipe_keys_are_unique() -> None:
 
 def test_only_what_has_a_meaning_when_empty_may_be_empty() -> None:
     assert [item.name for item in DEFINITIONS if item.may_be_empty] == [
+        "VARIANT",
+        "GPU",
+        "GPUS",
         "GENERATED_CONFIG_DIR",
         "LITELLM_TEMPERATURE",
         "LITELLM_TOP_P",
@@ -107,6 +110,7 @@ def test_only_what_has_a_meaning_when_empty_may_be_empty() -> None:
         "LITELLM_PRESENCE_PENALTY",
         "LITELLM_FREQUENCY_PENALTY",
         "LITELLM_MAX_TOKENS",
+        "LITELLM_CHAT_TEMPLATE_KWARGS",
         "GPU_MEMORY_UTILIZATION",
     ]
 

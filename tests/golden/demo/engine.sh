@@ -10,6 +10,7 @@ exec vllm serve /slipway/models/demo \
   --max-model-len 32768 \
   --kv-cache-memory-bytes 268435456 \
   --enforce-eager \
+  --chat-template /slipway/models/demo/chat_template.jinja \
   --enable-auto-tool-choice \
   --tool-call-parser hermes \
   --exclude-tools-when-tool-choice-none \
@@ -17,4 +18,4 @@ exec vllm serve /slipway/models/demo \
   --gpu-memory-utilization 0.75 \
   --host 0.0.0.0 \
   --port 8000 \
-  --served-model-name demo vllm_agent
+  --served-model-name demo vllm_agent demo:instruct vllm_agent:instruct

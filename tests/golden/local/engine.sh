@@ -18,6 +18,7 @@ exec /slipway/.slipway/envs/engine-cpu-0123456789ab/bin/vllm serve /slipway/mode
   --max-model-len 32768 \
   --kv-cache-memory-bytes 268435456 \
   --enforce-eager \
+  --chat-template /slipway/models/demo/chat_template.jinja \
   --enable-auto-tool-choice \
   --tool-call-parser hermes \
   --exclude-tools-when-tool-choice-none \
@@ -25,4 +26,4 @@ exec /slipway/.slipway/envs/engine-cpu-0123456789ab/bin/vllm serve /slipway/mode
   --gpu-memory-utilization 0.75 \
   --host 127.0.0.1 \
   --port 8000 \
-  --served-model-name demo vllm_agent
+  --served-model-name demo vllm_agent demo:instruct vllm_agent:instruct

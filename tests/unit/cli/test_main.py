@@ -242,7 +242,7 @@ def test_check_says_that_all_is_well(checkout: Path, run: Callable[..., Say]) ->
 def test_models_lists_what_can_be_launched(checkout: Path, run: Callable[..., Say]) -> None:
     (checkout / "models/bad.yml").write_text("command: ls\n")
     status, out, err = run("models")
-    assert (status, out) == (0, "name  model          what it is\ndemo  ./models/demo  A toy\n")
+    assert (status, out) == (0, "name  model          variants  profiles  what it is\ndemo  ./models/demo                      A toy\n")
     assert err == "\nmodel files have problems, 1 in all: ./runMe.sh check\n"
 
 

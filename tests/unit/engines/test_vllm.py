@@ -50,6 +50,21 @@ def test_the_command_line_is_the_file_s_with_the_overrides_and_what_slipway_owns
     assert argv(command, overrides) == ("vllm", "serve", *expected, *OWNED)
 
 
+def test_files_of_the_model_are_paths_that_the_engine_can_open() -> None:
+    command = "vllm serve a/b --chat-template m/t.jinja --x=m/t.jinja --y m/other.jinja"
+    text = f"command: {command}\nfiles: [m/t.jinja, m/p.py]\n"
+    words = plan(text, overrides=["--tool-parser-plugin=m/p.py"]).engines[0].argv
+    path = "/slipway/models/m"
+    expected = ("--chat-template", f"{path}/t.jinja", f"--x={path}/t.jinja", "--y", "m/other.jinja", "--tool-parser-plugin", f"{path}/p.py")
+    assert words[3:10] == expected
+
+
+def test_what_a_variant_replaced_is_known_with_its_line() -> None:
+    text = "command: |\n  vllm serve a/b --x 1\nvariants:\n  fp8:\n    flags: --x 2\n"
+    found = plan(text, overrides=["VARIANT=fp8"]).engines[0].arguments[1]
+    assert (found.words, *origin(found)) == (("--x", "2"), "models/m.yml:5", ["1 models/m.yml:2"])
+
+
 def test_the_model_file_s_flag_beats_vars_env_s_setting() -> None:
     vars_env = "GPU_MEMORY_UTILIZATION=0.6\n"
     assert argv("vllm serve a/b", vars_env=vars_env)[3:5] == ("--gpu-memory-utilization", "0.6")

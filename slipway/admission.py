@@ -1,0 +1,23 @@
+"""Refuses a launch of what a model file says this machine or this vLLM cannot run; nothing has been started by then."""
+
+from __future__ import annotations
+
+from slipway.configuration import Configuration, Sources
+from slipway.errors import ConfigError, Problem
+from slipway.requirements import unmet_by_engine, unmet_by_hardware
+
+
+def check_requirements(sources: Sources, configuration: Configuration, engine_version: str) -> None:
+    """Raises ConfigError for each part of `requires:` that is not met. What is not known, such as an empty version, is taken to be."""
+    recipe, hardware = configuration.recipe, sources.hardware
+    unmet = unmet_by_engine(recipe.requires, engine_version) + unmet_by_hardware(recipe.requires, hardware, configuration.gpus_used)
+    if not unmet:
+        return
+    shown = recipe.name if recipe.variant == "base" else f"{recipe.name} ({recipe.variant})"
+    problems = [Problem(recipe.path, item.line, f"{shown} cannot run here: {item.message}") for item in unmet]
+    raise ConfigError(problems, hint=f"{_variants_hint(configuration)}--force launches it all the same")
+
+
+def _variants_hint(configuration: Configuration) -> str:
+    names = [name for name in configuration.recipe.variant_names if name != configuration.recipe.variant]
+    return f"its other variants, for VARIANT=, are {', '.join(names)}; " if names else ""
