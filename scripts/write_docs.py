@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes the tables of docs/models.md and docs/configuration.md that come from the code and the model files.
+"""Writes the tables of docs/models.md and docs/configuration.md that come from the code and the model files, and the JSON
+Schema of model files.
 
 Each table stands between two markers, `<!-- begin NAME -->` and `<!-- end NAME -->`; the rest of a page is left alone.
 Run it with Slipway's own Python: .slipway/envs/launcher/bin/python scripts/write_docs.py
@@ -16,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from slipway import secrets  # noqa: E402
+from slipway.model_schema import SCHEMA_FILE, schema_text  # noqa: E402
 from slipway.recipe import model_names, read_recipe  # noqa: E402
 from slipway.settings import BY_RECIPE_KEY, DEFINITIONS, ENGINE_PREFIXES, Definition  # noqa: E402
 
@@ -110,11 +112,11 @@ def fill_page(text: str) -> str:
 
 
 def main() -> int:
-    """Write every page that has changed."""
-    for name in PAGES:
+    """Write every page that has changed, and the schema."""
+    for name in (*PAGES, f"models/{SCHEMA_FILE}"):
         path = ROOT / name
-        before = path.read_text(encoding="utf-8")
-        after = fill_page(before)
+        before = path.read_text(encoding="utf-8") if path.exists() else ""
+        after = schema_text() if path.suffix == ".json" else fill_page(before)
         if after != before:
             path.write_text(after, encoding="utf-8")
             print(f"wrote {name}")

@@ -1,17 +1,15 @@
-"""The sections of a model file as YAML gives them: their types, what is wrong with a file's types, and the JSON Schema for editors."""
+"""The sections of a model file as YAML gives them: their types, and what is wrong with the types of a file."""
 
 from __future__ import annotations
 
 import difflib
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from slipway.errors import Problem
-from slipway.gpus import HARDWARE_NAMES
 from slipway.layers import did_you_mean
-from slipway.settings import BY_RECIPE_KEY, Definition
 from slipway.yaml_document import Document
 
 # letters, digits and a few marks, so that a name is a plain file name and fits behind `model:`
@@ -59,7 +57,7 @@ class Sections(_Section):
     description: str | None = Field(None, description="one line for `./runMe.sh models`")
     source: Annotated[list[str] | None, BeforeValidator(_as_list)] = Field(None, description="where the facts in the file come from")
     aliases: list[str] | None = Field(None, description="more names under which clients reach the model")
-    requires: RequiresSection | None = None
+    requires: RequiresSection | None = Field(None, description="what the model needs")
     command: str = Field(description="the `vllm serve MODEL` command, as in a shell, but never run by one")
     files: list[str] | None = Field(None, description="files beside the model file that flags name: chat templates, parser plugins")
     env: dict[str, str] | None = Field(None, description="environment variables of the engine; numbers need quotes")
@@ -138,47 +136,3 @@ def shown_value(value: object) -> str:
 def nearest(word: str, known: list[str]) -> list[str]:
     """The three names most like `word`, best first."""
     return sorted(known, key=lambda other: -difflib.SequenceMatcher(None, word.lower(), other.lower()).ratio())[:3]
-
-
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of a model file, for editors. It accepts every file that `check` accepts."""
-    schema = Sections.model_json_schema()
-    sampling = {
-        "type": ["object", "null"],
-        "additionalProperties": False,
-        "properties": {key: _sampling_schema(item) for key, item in BY_RECIPE_KEY.items()},
-    }
-    definitions, properties = schema["$defs"], schema["properties"]
-    definitions["Sampling"] = sampling
-    properties["litellm"] |= {"$ref": "#/$defs/Sampling"}
-    properties["profiles"] |= _named("Sampling", PROFILE_PATTERN)
-    properties["variants"] |= _named("VariantSection", PROFILE_PATTERN)
-    for section in (properties, definitions["VariantSection"]["properties"]):
-        section["hardware"] |= {"type": ["object", "null"], "propertyNames": {"enum": list(HARDWARE_NAMES)},
-                                "additionalProperties": {"$ref": "#/$defs/OverlaySection"}}  # fmt: skip
-    properties["source"]["anyOf"].append({"type": "string"})
-    for section in (properties, *(item.get("properties", {}) for item in definitions.values())):
-        for item in section.values():
-            item.pop("title", None)
-            item.pop("default", None)
-            if any(key in item for key in ("$ref", "additionalProperties")):
-                item.pop("anyOf", None)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Slipway model file"}
-
-
-def _named(definition: str, pattern: str) -> dict[str, Any]:
-    return {
-        "type": ["object", "null"],
-        "propertyNames": {"pattern": f"^{pattern}$"},
-        "additionalProperties": {"$ref": f"#/$defs/{definition}"},
-    }
-
-
-def _sampling_schema(item: Definition) -> dict[str, Any]:
-    # text is taken too: a size such as 128K, a number in quotes, or nothing at all for "send none"
-    kinds = {"integer": ["integer", "string", "null"], "size": ["integer", "string", "null"], "mapping": ["object", "string", "null"]}
-    schema: dict[str, Any] = {"description": item.doc, "type": kinds.get(item.kind, ["number", "string", "null"])}
-    if item.kind != "mapping":
-        low, high = item.bounds
-        schema |= {"minimum": low} | ({"maximum": high} if high != float("inf") else {})
-    return schema

@@ -27,7 +27,7 @@ ROWS = (
     ("admission",),
     ("configuration",),
     ("recipe",),
-    ("recipe_checks",),
+    ("recipe_checks", "model_schema"),
     ("model_file", "overlay"),
     ("command", "resolve", "requirements"),
     ("layers",),
