@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from slipway.flags import base_name, canonical_name
+from slipway.flags import base_name, canonical_name, inline_value
 
 # vLLM collects these when they are given several times.
 REPEATABLE = frozenset({"--middleware"})
@@ -48,8 +48,8 @@ class Flag:
     @property
     def value(self) -> str:
         """The value as text; empty for a switch."""
-        _, equals, inline = self.tokens[0].partition("=")
-        return inline if equals else " ".join(self.tokens[1:])
+        inline = inline_value(self.tokens[0])
+        return " ".join(self.tokens[1:]) if inline is None else inline
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,9 @@ from slipway.flags import canonical_name
 from slipway.secrets import KNOWN as SECRETS
 from slipway.settings import BY_FLAG, BY_NAME, BY_RECIPE_KEY, DEFINITIONS, is_engine_variable
 
+# The label of the layer that is the process environment.
+ENVIRONMENT = "environment"
+
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -118,7 +121,7 @@ def read_environ(environ: Mapping[str, str]) -> Layer:
             values[name] = Value(text)
         elif is_engine_variable(name):
             values[f"env.{name}"] = Value(text)
-    return Layer("environment", values)
+    return Layer(ENVIRONMENT, values)
 
 
 def read_overrides(pairs: Sequence[str]) -> Layer:

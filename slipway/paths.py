@@ -65,3 +65,8 @@ def build_paths(root: Path, environ: Mapping[str, str], stack: str) -> Paths:
     memory = Path("/dev/shm")
     base = memory if memory.is_dir() and os.access(memory, os.W_OK) else home / "run"
     return Paths(root, home, base / f"slipway-{digest}", stack)
+
+
+def engine_lock(root: Path, device: str) -> Path:
+    """The lock file of the local launcher's engine environment; it says which version of the engine runs."""
+    return root / f"requirements/engine-{device}.txt"

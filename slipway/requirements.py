@@ -64,7 +64,8 @@ def locked_version(lock: str) -> str:
 
 def image_version(image: str) -> str:
     """The version that an image's tag names, as in vllm/vllm-openai:v0.32.0; empty for `latest` and for tags of another scheme."""
-    match = re.search(r":v?(\d+(?:\.\d+)+)[^:/]*$", image.partition("@")[0])
+    name, _, tag = image.partition("@")[0].rpartition(":")
+    match = re.match(r"v?(0\.\d+(?:\.\d+)?)(?![\d.])", tag) if "/" not in tag and "vllm" in name else None
     return match[1] if match else ""
 
 

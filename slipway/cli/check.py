@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from slipway.cli.context import make_app, with_overrides
+from slipway.cli.context import make_app, say_warnings, with_overrides
 from slipway.configuration import configure, read_library
-from slipway.engines import build_plan
+from slipway.engines.base import Findings
+from slipway.engines.schema import version_meant
 from slipway.errors import ConfigError
-from slipway.plan import Site
 
 
 @click.command("check")
@@ -18,13 +18,15 @@ def command(names: tuple[str, ...], overrides: tuple[str, ...]) -> None:
     """Check the model files NAMES, or all of them, in every variant; exit 2 when one has a problem."""
     app = make_app(overrides)
     recipes, problems = read_library(app.sources, names)
-    site = Site(root=str(app.root), generated="/", secrets="/")
+    found = Findings(tuple(problems))
     for recipe in recipes.values():
         for variant, hardware in recipe.editions():
             try:
-                build_plan(configure(app.sources, recipe, variant, hardware), app.hardware(), site)
+                configuration = configure(app.sources, recipe, variant, hardware)
+                found += app.findings(configuration, version_meant(configuration.recipe.requires.vllm, app.engine_version()))
             except ConfigError as error:
-                problems += error.problems
-    if problems:
-        raise ConfigError(problems)
+                found += Findings(error.problems)
+    say_warnings(found)
+    if found.errors:
+        raise ConfigError(found.errors)
     click.echo(f"{len(recipes)} model file{'s' if len(recipes) != 1 else ''}: no problems")

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from slipway.configuration import Sources, read_sources
+from slipway.configuration import Configuration, Sources, read_sources
+from slipway.engines import build_plan, check_plan
+from slipway.engines.base import Findings
 from slipway.errors import ConfigError, UsageError
 from slipway.hardware import Hardware
-from slipway.paths import Paths, build_paths
+from slipway.paths import Paths, build_paths, engine_lock
+from slipway.plan import Site
 from slipway.requirements import image_version, locked_version
 
 if TYPE_CHECKING:
@@ -46,8 +49,24 @@ class App:
         """The vLLM that a launch would run, as far as its lock file or its image's tag tells."""
         if self.sources.globals.text("RUNTIME") == "docker":
             return image_version(self.sources.globals.text("ENGINE_IMAGE"))
-        lock = self.root / f"requirements/engine-{self.hardware().device}.txt"
+        lock = engine_lock(self.root, self.hardware().device)
         return locked_version(lock.read_text(encoding="utf-8")) if lock.is_file() else ""
+
+    def findings(self, configuration: Configuration, version: str) -> Findings:
+        """What this version of the engine would refuse or ignore. Raises ConfigError where the model cannot be planned."""
+        plan = build_plan(configuration, self.hardware(), Site(root=str(self.root), generated="/", secrets="/"))
+
+        def read(name: str) -> str:
+            return (self.root / name).read_text(encoding="utf-8")
+
+        return check_plan(plan, version, read)
+
+    def preflight(self, configuration: Configuration) -> None:
+        """Say what the engine would ignore. Raises ConfigError with all that it would refuse."""
+        found = self.findings(configuration, self.engine_version())
+        say_warnings(found)
+        if found.errors:
+            raise ConfigError(found.errors)
 
     def launcher(self, reporter: Reporter | None = None) -> LocalLauncher:
         """The launcher that RUNTIME names."""
@@ -61,6 +80,14 @@ class App:
                 hint="`MODEL=name docker compose up -d` runs docker-compose.yml; or leave RUNTIME out to run on this machine",
             )
         return LocalLauncher(self.paths(), self.environ, self.hardware(), SystemRunner(), reporter or SilentReporter())
+
+
+def say_warnings(found: Findings) -> None:
+    """Warnings and the note of a check, on standard error."""
+    for warning in sorted(set(found.warnings)):
+        click.echo(f"{click.style('warning:', fg='yellow')} {warning}", err=True)
+    if found.note:
+        click.echo(f"{click.style('note:', fg='yellow')} {found.note}", err=True)
 
 
 def make_app(overrides: Sequence[str] = (), model: str = "") -> App:

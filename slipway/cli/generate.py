@@ -10,15 +10,17 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 
 from slipway.configuration import Configuration, read_configuration, read_sources
-from slipway.engines import build_plan
-from slipway.errors import SlipwayError
+from slipway.engines import build_plan, check_plan
+from slipway.errors import ConfigError, SlipwayError
 from slipway.hardware import Hardware, Wish, read_hardware
 from slipway.paths import build_paths
 from slipway.plan import Plan, Site
 from slipway.render import render_generated, write_files
+from slipway.requirements import image_version
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -49,6 +51,8 @@ def _generate(options: argparse.Namespace) -> list[Path]:
         folder = str(build_paths(ROOT, os.environ, configuration.settings.text("STACK_NAME")).run / "generated")
     folder = str(Path(folder).absolute())
     plan, site = _plan(configuration, folder, sources.hardware, container=options.container)
+    if "engine.sh" in options.only.split(","):
+        _check(plan, configuration)
     files = tuple(file for file in render_generated(plan, site, ROOT / "templates") if file.path.name in options.only.split(","))
     write_files(files)
     return [file.path for file in files]
@@ -56,6 +60,19 @@ def _generate(options: argparse.Namespace) -> list[Path]:
 
 def _container_hardware(wish: Wish) -> Hardware:
     return read_hardware(replace(wish, device="cuda") if wish.device == "auto" else wish)
+
+
+def _check(plan: Plan, configuration: Configuration) -> None:
+    """Say what the engine would ignore. Raises ConfigError with what it would refuse: at once, and not after it has loaded."""
+    try:
+        version = metadata.version("vllm").partition("+")[0]
+    except metadata.PackageNotFoundError:
+        version = image_version(configuration.settings.text("ENGINE_IMAGE"))
+    found = check_plan(plan, version, lambda name: (ROOT / name).read_text(encoding="utf-8"))
+    for text in [*map(str, found.warnings), *filter(None, [found.note])]:
+        print(f"warning: {text}", file=sys.stderr)
+    if found.errors:
+        raise ConfigError(found.errors)
 
 
 def _plan(configuration: Configuration, folder: str, hardware: Hardware, *, container: bool) -> tuple[Plan, Site]:

@@ -16,6 +16,7 @@ def command(model: str, overrides: tuple[str, ...]) -> None:
     """Build the environments that a launch of MODEL needs."""
     app = make_app(overrides, model)
     configuration = read_configuration(app.sources)
+    app.preflight(configuration)
     with open_reporter() as reporter:
         app.launcher(reporter).prepare(configuration)
     click.echo("engine and gateway environments are ready")

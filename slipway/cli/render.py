@@ -20,8 +20,10 @@ def command(model: str, folder: Path | None, overrides: tuple[str, ...]) -> None
     """Print every file and command that a launch of MODEL would use."""
     app = make_app(overrides, model)
     paths = app.paths()
+    configuration = read_configuration(app.sources)
+    app.preflight(configuration)
     external = names_external_database(paths, app.environ)
-    stack = plan_stack(paths, app.hardware(), read_configuration(app.sources), external_database=external)
+    stack = plan_stack(paths, app.hardware(), configuration, external_database=external)
     if folder:
         files = tuple(RenderedFile(folder / file.path.name, file.text, file.mode) for file in stack.files)
         write_files(files)

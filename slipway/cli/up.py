@@ -21,6 +21,7 @@ def command(model: str, force: bool, overrides: tuple[str, ...]) -> None:
     configuration = read_configuration(app.sources)
     if not force:
         check_requirements(app.sources, configuration, app.engine_version())
+    app.preflight(configuration)
     with open_reporter() as reporter:
         access = app.launcher(reporter).up(configuration)
     click.echo(welcome(access))

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from slipway.configuration import Configuration
 from slipway.engines import vllm
-from slipway.engines.base import Engine
+from slipway.engines.base import Engine, Findings
 from slipway.hardware import Hardware
 from slipway.plan import EngineRequest, Plan, Site, assemble_plan
 
 ENGINES: dict[str, Engine] = {"vllm": vllm.ENGINE}
+
+
+def check_plan(plan: Plan, version: str, read: Callable[[str], str]) -> Findings:
+    """What the engines, of this version, would refuse or ignore of a plan; `read` gives the text of a file that a flag names.
+
+    `version` is empty where it is not known.
+    """
+    found = Findings()
+    for engine in plan.engines:
+        found += ENGINES[engine.kind].check(engine, version, read)
+    return found
 
 
 def build_plan(configuration: Configuration, hardware: Hardware, site: Site) -> Plan:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from slipway.errors import Problem
 from slipway.plan import EnginePlan, EngineRequest
 
 
@@ -17,9 +19,28 @@ class LogSign:
     total: int = 0
 
 
+@dataclass(frozen=True)
+class Findings:
+    """What a check of an engine's plan says: mistakes, warnings, and a note where the check itself has limits."""
+
+    errors: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    note: str = ""
+
+    def __add__(self, other: Findings) -> Findings:
+        notes = dict.fromkeys(filter(None, (self.note, other.note)))
+        return Findings(self.errors + other.errors, self.warnings + other.warnings, "; ".join(notes))
+
+
 class Engine(Protocol):
     def build_plan(self, request: EngineRequest) -> EnginePlan:
         """Argv, environment and address of one replica. Raises ConfigError."""
+
+    def check(self, plan: EnginePlan, version: str, read: Callable[[str], str]) -> Findings:
+        """What this version of the engine would refuse or ignore; `read` gives the text of a file that a flag names.
+
+        `version` is empty where it is not known.
+        """
 
     def read_sign(self, line: str) -> LogSign | None:
         """The phase that a log line announces, if it announces one."""

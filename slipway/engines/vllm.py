@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from slipway.command import Flag
-from slipway.engines.base import LogSign
+from slipway.engines.base import Findings, LogSign
+from slipway.engines.config_file import read_config_files
+from slipway.engines.preflight import check_engine
+from slipway.engines.schema import choose_schema
 from slipway.errors import ConfigError, Problem
 from slipway.flags import base_name
 from slipway.plan import SLIPWAY, Argument, EnginePlan, EngineRequest, Variable
@@ -29,6 +32,10 @@ _SIGNS = (
 # a tqdm bar: `45%|████▌     | 3/7 [00:00<00:01` or vLLM's own `50% Completed | 1/2 [00:00<00:00`
 _BAR = re.compile(r"(?P<what>Loading \w+|Capturing CUDA graphs).*\| (?P<done>\d+)/(?P<total>\d+) \[")
 
+# Flags that Slipway sets itself, and what to set instead.
+_OWNED = {"--host": "", "--port": "set ENGINE_PORT", "--served-model-name": "use `aliases:`"}
+_SECRET = {"--api-key": "remove it; use secrets/VLLM_API_KEY", "--hf-token": "remove it; use secrets/HF_TOKEN"}
+
 # Flags that would take the engine away from the address and protocol where gateway and health checks look for it.
 _HIDING = frozenset({"--uds", "--ssl-keyfile", "--ssl-certfile", "--ssl-ca-certs", "--root-path", "--headless"})
 
@@ -48,7 +55,9 @@ class VllmEngine:
                 "--served-model-name", ("--served-model-name", *recipe.route_names), SLIPWAY, "the names of the gateway's routes to it"
             ),
         )
-        self._check_owned(request, owned)
+        problems = _owned_problems([*_written(request), *_overriding(request)], owned)
+        if problems:
+            raise ConfigError(problems)
         return EnginePlan(
             name="engine",
             kind="vllm",
@@ -59,20 +68,11 @@ class VllmEngine:
             served_names=recipe.route_names,
         )
 
-    def _check_owned(self, request: EngineRequest, owned: Sequence[Argument]) -> None:
-        instead = {"--port": "set ENGINE_PORT", "--served-model-name": "use `aliases:`", "--api-key": "use secrets/VLLM_API_KEY"}
-        values = {argument.name: argument.words[1:] for argument in owned}
-        problems = []
-        for given in [*_written(request), *_overriding(request)]:
-            path, line, value = given.source.label, given.source.line, _value(given)
-            if given.name in _HIDING:
-                problems.append(Problem(path, line, f"{given.name} would hide the engine from the gateway", "remove it"))
-            if given.name in (*values, "--api-key") and tuple(value.split()) != values.get(given.name):
-                hint = f"remove it{'; ' + instead[given.name] if given.name in instead else ''}"
-                shown = "" if given.name == "--api-key" else f" {value}"
-                problems.append(Problem(path, line, f"{given.name}{shown} is a flag that Slipway sets itself", hint))
-        if problems:
-            raise ConfigError(problems)
+    def check(self, plan: EnginePlan, version: str, read: Callable[[str], str]) -> Findings:
+        configured, errors, warnings = read_config_files(plan.arguments, read)
+        owned = [argument for argument in plan.arguments if argument.name in _OWNED]
+        found = check_engine(choose_schema(version), [*plan.arguments, *configured], plan.variables)
+        return Findings((*errors, *_owned_problems(configured, owned)), warnings) + found
 
     def _arguments(self, request: EngineRequest, owned: Sequence[Argument]) -> tuple[Argument, ...]:
         """The model file's flags, those that override them, and Slipway's own, each with the values that it replaced."""
@@ -90,6 +90,22 @@ class VllmEngine:
             phase = "loading weights" if bar["what"].startswith("Loading") else "capturing CUDA graphs"
             return LogSign(phase, int(bar["done"]), int(bar["total"]))
         return next((LogSign(phase) for pattern, phase in _SIGNS if re.search(pattern, line)), None)
+
+
+def _owned_problems(given: Sequence[Argument], owned: Sequence[Argument]) -> list[Problem]:
+    """Flags that are Slipway's, given with other values, and flags that would hide the engine."""
+    values = {argument.name: argument.words[1:] for argument in owned}
+    problems = []
+    for argument in given:
+        path, line, value = argument.source.label, argument.source.line, _value(argument)
+        if argument.name in _HIDING:
+            problems.append(Problem(path, line, f"{argument.name} would hide the engine from the gateway", "remove it"))
+        if argument.name in _SECRET:
+            problems.append(Problem(path, line, f"{argument.name} would show a secret in the process list", _SECRET[argument.name]))
+        elif argument.name in _OWNED and tuple(value.split()) != values.get(argument.name):
+            hint = "; ".join(filter(None, ("remove it", _OWNED[argument.name])))
+            problems.append(Problem(path, line, f"{argument.name} {value} is a flag that Slipway sets itself", hint))
+    return problems
 
 
 def _written(request: EngineRequest) -> list[Argument]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from slipway.launchers import prisma_client
 from slipway.launchers.environments import Blueprint, Installer
+from slipway.paths import engine_lock
 from slipway.process import ProcessError
 
 _TORCH = "2.13.0"
@@ -22,7 +23,7 @@ _TORCH_SOURCES = (
 
 def engine_blueprint(root: Path, device: str) -> Blueprint:
     """vLLM for `device`: cuda or cpu."""
-    lock = root / f"requirements/engine-{device}.txt"
+    lock = engine_lock(root, device)
     if device == "cpu":
         return Blueprint("engine-cpu", lock, before=(_install_torch_cpu,), finish=(_name_distribution_vllm,))
     return Blueprint("engine-cuda", lock)

@@ -23,7 +23,7 @@ MODEL_FILES = {
     "two vllm serve": ("command: vllm serve a/b && vllm serve c/d\n", "1: '&&' needs a shell"),
     "an unbalanced quote": ("command: |\n  vllm serve a/b\n  --x 'y\n", "3: an unbalanced quote in the command"),
     "an owned flag": (GOOD + "  --port 9999\n", "3: --port 9999 is a flag that Slipway sets itself (remove it; set ENGINE_PORT)"),
-    "a key in the command": (GOOD + "  --api-key sk-very-secret\n", "3: --api-key is a flag that Slipway sets itself"),
+    "a key in the command": (GOOD + "  --api-key sk-very-secret\n", "3: --api-key would show a secret in the process list"),
     "a flag twice": (GOOD + "  --seed 1\n  --seed=2\n", "4: --seed=2 is given twice: line 3 has --seed already"),
     "an env value that is no text": (GOOD + "env:\n  A: 1\n", "4: env.A must be text, not 1 (put it in quotes)"),
     "an empty file": ("", "1: "),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from slipway.configuration import Configuration, Sources, choose_variant
 from slipway.configuration import configure as configure_recipe
@@ -31,6 +32,11 @@ def configure(
     weak, strong = (read_defaults(), read_vars("vars.env", vars_env, {})), (read_environ(environ or {}), read_overrides(overrides))
     sources = Sources(Path("models"), weak, strong, lambda wish: hardware or read_hardware(wish, Path("/nowhere")))
     return configure_recipe(sources, recipe, choose_variant(sources, recipe), sources.hardware.names)
+
+
+def configure_plan(text: str, **more: Any) -> Plan:
+    """Everything that would run for one model file; `more` as for `configure`."""
+    return build_plan(configure(text, **more), HARDWARE, SITE)
 
 
 def plan(text: str, *, vars_env: str = "", overrides: Sequence[str] = (), site: Site = SITE) -> Plan:

@@ -42,13 +42,14 @@ ROW = {room: len(ROWS) - number for number, rooms in enumerate(ROWS) for room in
 # Imports between modules of one folder; elsewhere in that folder they are siblings that know nothing of each other.
 SHARED = {
     "launchers": {"base", "environments", "leftovers", "lock", "ports", "prisma_client", "startup", "supervisor"},
-    "engines": {"base"},
+    "engines": {"base", "config_file", "preflight", "renames", "schema", "values"},
 }
 
 # Run inside the vLLM image too, with that image's Python.
 PURE = (
     "errors", "secrets", "settings", "flags", "yaml_document", "layers", "resolve", "command", "recipe", "configuration",
-    "model_file", "overlay", "recipe_checks", "requirements", "gpus", "hardware", "plan", "paths", "engines", "engines.base", "engines.vllm", "gateway.config", "gateway.outage", "render", "cli.generate",
+    "model_file", "overlay", "recipe_checks", "requirements", "gpus", "hardware", "plan", "paths", "engines", "engines.base",
+    "engines.preflight", "engines.vllm", "gateway.config", "gateway.outage", "render", "cli.generate",
 )  # fmt: skip
 ALLOWED = {
     "slipway", "yaml", "_yaml", "jinja2", "markupsafe", "dotenv", "pydantic", "pydantic_core", "annotated_types",

@@ -6,7 +6,7 @@ import pytest
 
 from slipway.gpus import GIB, Gpu
 from slipway.hardware import Hardware
-from slipway.requirements import Requirements, Unmet, check_versions, unmet_by_engine, unmet_by_hardware, version_allowed
+from slipway.requirements import Requirements, Unmet, check_versions, image_version, unmet_by_engine, unmet_by_hardware, version_allowed
 
 WANTED = Requirements(vllm=">=0.24", gpus=2, memory=160 * 10**9, capability=8.9, lines={"vllm": 3, "gpus": 4, "memory": 5, "capability": 6})
 H100 = Gpu("NVIDIA H100", 79 * GIB, 9.0)
@@ -87,3 +87,21 @@ def test_a_variant_s_requirements_stand_before_the_file_s_one_by_one() -> None:
     assert variant.over(WANTED) == Requirements(
         vllm=">=0.24", gpus=2, memory=10, capability=10.0, lines={"vllm": 3, "gpus": 4, "memory": 20, "capability": 21}
     )
+
+
+@pytest.mark.parametrize(
+    ("image", "version"),
+    [
+        ("vllm/vllm-openai:v0.32.0", "0.32.0"),
+        ("vllm/vllm-openai:v0.26.0-cu130@sha256:0123", "0.26.0"),
+        ("registry.local:5000/vllm/vllm-openai:0.20.2", "0.20.2"),
+        ("vllm/vllm-openai:v0.15.1rc1", "0.15.1"),
+        ("vllm/vllm-openai:nightly", ""),
+        ("vllm/vllm-openai", ""),
+        ("registry.local:5000/vllm", ""),
+        ("nvcr.io/nvidia/vllm:26.10-py3", ""),
+        ("me/engine:v0.3.0", ""),
+    ],
+)
+def test_an_image_s_tag_names_the_version(image: str, version: str) -> None:
+    assert image_version(image) == version

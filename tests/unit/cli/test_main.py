@@ -35,7 +35,8 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root = tmp_path / "checkout"
     (root / "models").mkdir(parents=True)
     (root / "models/demo.yml").write_text("command: vllm serve ./models/demo\ndescription: A toy\n")
-    (root / "templates").symlink_to(ROOT / "templates")
+    for name in ("templates", "requirements"):
+        (root / name).symlink_to(ROOT / name)
     monkeypatch.setattr("slipway.cli.context.ROOT", root)
     for name in ("MODEL", "RUNTIME", "SLIPWAY_HOME", "LITELLM_MASTER_KEY", "GATEWAY_HOST"):
         monkeypatch.delenv(name, raising=False)

@@ -138,7 +138,12 @@ def test_each_variable_knows_where_it_was_set_and_why_slipway_added_it() -> None
         (
             "command: vllm serve a/b --api-key sk-hidden\n",
             [],
-            "models/m.yml:1: --api-key is a flag that Slipway sets itself (remove it; use secrets/VLLM_API_KEY)",
+            "models/m.yml:1: --api-key would show a secret in the process list (remove it; use secrets/VLLM_API_KEY)",
+        ),
+        (
+            "command: vllm serve a/b --hf-token hf_hidden\n",
+            [],
+            "models/m.yml:1: --hf-token would show a secret in the process list (remove it; use secrets/HF_TOKEN)",
         ),
         (
             "command: vllm serve a/b --uds /tmp/x\n",
