@@ -149,7 +149,7 @@ def _refuse_shell(words: list[_Word]) -> None:
             raise CommandError(
                 word.line, f"{word.text!r} needs a shell, and no shell runs this command", "write one `vllm serve`, and quote values"
             )
-        if index and word.text == "vllm":
+        if index and [following.text for following in words[index : index + 2]] == ["vllm", "serve"]:
             raise CommandError(word.line, "a second `vllm` in the command", "one model file serves one model with one command")
 
 

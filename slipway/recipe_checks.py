@@ -104,14 +104,15 @@ def _flag_problems(document: Document, flags: tuple[Flag, ...]) -> list[Problem]
     missing = [
         Problem(document.path, flag.line, f"{flag.name} names {flag.value!r}, which is not among `files:`", "list it there")
         for flag in flags
-        if flag.name in _FILE_FLAGS and flag.value not in listed and _is_relative_path(flag.value)
+        if flag.value not in listed and names_file(flag)
     ]
     return twice + empty + missing
 
 
-def _is_relative_path(value: str) -> bool:
+def names_file(flag: Flag) -> bool:
+    """Whether a flag names a file that must lie beside the model file: vLLM would look for it where it happens to run."""
     # a chat template may also stand in the flag itself
-    return not value.startswith("/") and not set(value) & set("{}\n") and "." in value
+    return flag.name in _FILE_FLAGS and not flag.value.startswith("/") and not set(flag.value) & set("{}\n") and "." in flag.value
 
 
 def _overlay_problems(document: Document, at: Place) -> list[Problem]:

@@ -24,7 +24,7 @@ ROWS = (
     ("gateway",),
     ("engines",),
     ("plan",),
-    ("admission",),
+    ("admission", "authoring"),
     ("configuration",),
     ("recipe",),
     ("recipe_checks", "model_schema"),

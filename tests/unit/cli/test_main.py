@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import signal
 import sys
 import tempfile
@@ -38,6 +39,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("templates", "requirements"):
         (root / name).symlink_to(ROOT / name)
     monkeypatch.setattr("slipway.cli.context.ROOT", root)
+    monkeypatch.setattr(importlib.import_module("slipway.cli.import"), "ROOT", root)
     for name in ("MODEL", "RUNTIME", "SLIPWAY_HOME", "LITELLM_MASTER_KEY", "GATEWAY_HOST"):
         monkeypatch.delenv(name, raising=False)
     return root
@@ -250,3 +252,22 @@ def test_models_lists_what_can_be_launched(checkout: Path, run: Callable[..., Sa
 def test_the_models_of_this_checkout_have_no_problems(run: Callable[..., Say]) -> None:
     count = len(list((ROOT / "models").glob("*.yml")))
     assert run("check") == (0, f"{count} model files: no problems\n", "")
+
+
+def test_import_writes_a_model_file_says_what_is_missing_and_replaces_none(checkout: Path, run: Callable[..., Say], tmp_path: Path) -> None:
+    recipe = tmp_path / "tern.yaml"
+    recipe.write_text("model: harbour/Tern\ncontainer: x\ncommand: vllm serve harbour/Tern\n")
+    assert run("import", str(recipe)) == (
+        0,
+        f"wrote models/tern.yml\n\nnot carried over:\n  {recipe}:2: container: choose the engine's image with ENGINE_IMAGE\n\n"
+        "Read it, then: ./runMe.sh check tern\n",
+        "",
+    )
+    written = (checkout / "models/tern.yml").read_text()
+    assert run("check", "tern") == (0, "1 model file: no problems\n", "")
+    status, out, err = run("import", str(recipe))
+    assert (status, out) == (2, "")
+    assert err == "error: models/tern.yml is there already\nhint: give the new file another name: --name NAME\n"
+    assert (checkout / "models/tern.yml").read_text() == written
+    assert run("import", str(recipe), "--name", "other")[1].startswith("wrote models/other.yml\n")
+    assert run("import", str(recipe), "--name", "../other")[2].startswith("error: '../other' cannot be a model name\n")
