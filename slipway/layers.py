@@ -20,8 +20,9 @@ from slipway.flags import canonical_name
 from slipway.secrets import KNOWN as SECRETS
 from slipway.settings import BY_FLAG, BY_NAME, BY_RECIPE_KEY, DEFINITIONS, is_engine_variable
 
-# The label of the layer that is the process environment.
+# The labels of the layers that are no files.
 ENVIRONMENT = "environment"
+OVERRIDES = "-o"
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -131,20 +132,20 @@ def read_overrides(pairs: Sequence[str]) -> Layer:
     for pair in pairs:
         written, equals, text = pair.partition("=")
         if not written.strip("-") or not (equals or written.startswith("-")):
-            problems.append(Problem("-o", 0, f"{pair!r} is not key=value"))
+            problems.append(Problem(OVERRIDES, 0, f"{pair!r} is not key=value"))
             continue
         key, problem = _override_key(written)
         if problem:
             problems.append(problem)
         else:
             values[key] = Value(text, 0, written)
-    return Layer("-o", values, tuple(problems))
+    return Layer(OVERRIDES, values, tuple(problems))
 
 
 def _override_key(written: str) -> tuple[str, Problem | None]:
     variable = written.removeprefix("env.")
     if variable in SECRETS:
-        return "", misplaced_secret(variable, "-o", 0)
+        return "", misplaced_secret(variable, OVERRIDES, 0)
     if written.startswith("-"):
         flag = canonical_name(written)
         return BY_FLAG[flag].name if flag in BY_FLAG else flag, None
@@ -155,7 +156,7 @@ def _override_key(written: str) -> tuple[str, Problem | None]:
     if is_engine_variable(written) or (variable != written and _VARIABLE.fullmatch(variable)):
         return f"env.{variable}", None
     hint = did_you_mean(written, [*BY_NAME, *BY_RECIPE_KEY]) or "settings are in docs/configuration.md; flags start with --"
-    return "", Problem("-o", 0, f"unknown key {written}", hint)
+    return "", Problem(OVERRIDES, 0, f"unknown key {written}", hint)
 
 
 def did_you_mean(word: str, known: Sequence[str] | Mapping[str, object]) -> str:

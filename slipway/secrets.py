@@ -74,6 +74,17 @@ def read_secrets(folder: Path, environ: Mapping[str, str]) -> dict[str, Secret]:
     return found
 
 
+def secret_sources(folder: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """Where each secret that is set comes from, as messages name it; the values are not read."""
+    found = {}
+    for name in KNOWN:
+        if environ.get(name, "").strip():
+            found[name] = f"environment {name}"
+        elif (folder / name).is_file():
+            found[name] = f"{folder.name}/{name}"
+    return found
+
+
 def _read_secret(name: str, folder: Path, environ: Mapping[str, str]) -> tuple[str, Problem | None]:
     shown, text = name, environ.get(name, "").strip()
     if not text:

@@ -24,6 +24,7 @@ VERBS = {
     "usage": "requests, tokens and latency, from the gateway's database",
     "models": "the models that can be launched",
     "import": "a recipe of another project as a new model file",
+    "explain": "every effective setting, where it came from, and what it shadowed",
     "check": "every problem of every model file",
     "prepare": "build what a first launch needs, with nothing started",
     "render": "every file and command of a launch, with nothing started",

@@ -28,3 +28,8 @@ def build_plan(configuration: Configuration, hardware: Hardware, site: Site) -> 
     """Plan everything for one model. Raises ConfigError."""
     request = EngineRequest(configuration.recipe, configuration.settings, hardware, site)
     return assemble_plan(configuration, hardware, (ENGINES["vllm"].build_plan(request),))
+
+
+def describe_flag(kind: str, name: str, version: str) -> tuple[str, str, str] | None:
+    """The engine's own default for a flag (empty where it has none), whose default it is, and what it takes; None for no flag."""
+    return ENGINES[kind].describe_flag(name, version)

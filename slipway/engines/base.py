@@ -42,5 +42,8 @@ class Engine(Protocol):
         `version` is empty where it is not known.
         """
 
+    def describe_flag(self, name: str, version: str) -> tuple[str, str, str] | None:
+        """The engine's own default for a flag (empty: none), whose default it is, and what it takes; None where there is no such flag."""
+
     def read_sign(self, line: str) -> LogSign | None:
         """The phase that a log line announces, if it announces one."""

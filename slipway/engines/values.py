@@ -79,13 +79,22 @@ def _converts(convert: type, text: str) -> bool:
 def _wanted(types: Alternatives, given: object) -> str:
     """`must be a whole number, not 'x'`, or the choices, or the nearest of them."""
     shown = repr(given) if isinstance(given, str) else json.dumps(given)
-    choices = [str(choice) for item in types if isinstance(item, dict) for choice in item.get("choices", ())]
-    near = did_you_mean(str(given), choices)
-    if near:
-        return f"cannot be {shown} ({near})"
+    near = did_you_mean(str(given), _choices(types))
+    return f"cannot be {shown} ({near})" if near else f"must be {describe_type(types)}, not {shown}"
+
+
+def _choices(types: Alternatives) -> list[str]:
+    return [str(choice) for item in types if isinstance(item, dict) for choice in item.get("choices", ())]
+
+
+def describe_type(types: Alternatives) -> str:
+    """What a flag or key takes, in words."""
+    if types == ["switch"]:
+        return "no value"
+    choices = _choices(types)
     named = [_WORDS[item] if isinstance(item, str) else "a list" if "list" in item else "" for item in types if item != "null"]
     named += [f"one of {', '.join(choices)}"] if len(choices) > 1 else choices
-    return f"must be {' or '.join(filter(None, dict.fromkeys(named))) or 'a JSON object'}, not {shown}"
+    return " or ".join(filter(None, dict.fromkeys(named))) or "a JSON object"
 
 
 def read_json(text: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,6 +12,7 @@ from slipway.engines.base import Findings, LogSign
 from slipway.engines.config_file import read_config_files
 from slipway.engines.preflight import check_engine
 from slipway.engines.schema import choose_schema
+from slipway.engines.values import describe_type
 from slipway.errors import ConfigError, Problem
 from slipway.flags import base_name
 from slipway.plan import SLIPWAY, Argument, EnginePlan, EngineRequest, Variable
@@ -73,6 +75,15 @@ class VllmEngine:
         owned = [argument for argument in plan.arguments if argument.name in _OWNED]
         found = check_engine(choose_schema(version), [*plan.arguments, *configured], plan.variables)
         return Findings((*errors, *_owned_problems(configured, owned)), warnings) + found
+
+    def describe_flag(self, name: str, version: str) -> tuple[str, str, str] | None:
+        schema = choose_schema(version).schema
+        flag = schema.flags.get(base_name(name)) or schema.flags.get(name)
+        if flag is None:
+            return None
+        default = flag.get("default")
+        text = "" if default is None else json.dumps(default) if isinstance(default, bool) else str(default)
+        return text, f"default of vLLM {schema.version}", describe_type(flag["type"])
 
     def _arguments(self, request: EngineRequest, owned: Sequence[Argument]) -> tuple[Argument, ...]:
         """The model file's flags, those that override them, and Slipway's own, each with the values that it replaced."""

@@ -6,13 +6,20 @@ from slipway.plan import GatewayPlan, Plan
 
 # The part of the gateway's environment that is the same wherever it runs.
 ENVIRONMENT = {
-    # Slipway applies the migrations itself, so that a start is never a half-migrated schema
     "DISABLE_SCHEMA_UPDATE": "true",
-    # no price list from the internet at every start
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
     "LITELLM_WORKER_STARTUP_HOOKS": "slipway.gateway.outage:install,slipway.gateway.responses:install",
     "LITELLM_MODE": "PRODUCTION",
     "LITELLM_LOG": "WARNING",
+}
+
+# Why each of them is there; `explain` shows it.
+REASONS = {
+    "DISABLE_SCHEMA_UPDATE": "Slipway applies the migrations itself, so that a start is never a half-migrated schema",
+    "LITELLM_LOCAL_MODEL_COST_MAP": "no price list from the internet at every start",
+    "LITELLM_WORKER_STARTUP_HOOKS": "what Slipway adds inside the gateway's process",
+    "LITELLM_MODE": "LiteLLM reads no .env file of the folder that it starts in",
+    "LITELLM_LOG": "warnings and errors only: a line per request would cost more than the request",
 }
 
 

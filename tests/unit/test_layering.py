@@ -20,7 +20,7 @@ ROWS = (
     ("launchers",),
     ("observe",),
     ("database",),
-    ("process", "render"),
+    ("explain", "process", "render"),
     ("gateway",),
     ("engines",),
     ("plan",),

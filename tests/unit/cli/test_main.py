@@ -242,6 +242,55 @@ def test_check_says_that_all_is_well(checkout: Path, run: Callable[..., Say]) ->
     assert run("check") == (0, "1 model file: no problems\n", "")
 
 
+@pytest.mark.parametrize(
+    ("words", "out"),
+    [
+        (
+            ["temperature"],
+            "routes\n"
+            "  temperature  0.5                                           -o\n"
+            "               over 0.6 (vars.env:2), 0.7 (built-in default)\n",
+        ),
+        (
+            ["--diff-o", "temperature=0.6", "--diff-o", "--seed=1"],
+            "engine command\n"
+            "  --seed\n"
+            "    + 1                                             -o\n"
+            "\n"
+            "routes\n"
+            "  temperature\n"
+            "    - 0.5                                           -o\n"
+            "    + 0.6                                           -o\n",
+        ),
+        (["--diff-o", "temperature=0.5"], "no difference\n"),
+        (
+            ["--json", "LITELLM_TEMPERATURE"],
+            '[\n  {\n    "group": "routes",\n    "key": "temperature",\n    "value": "0.5",\n    "source": "-o",\n    "why": "",\n'
+            '    "shadowed": [\n      {\n        "value": "0.6",\n        "source": "vars.env:2"\n      },\n'
+            '      {\n        "value": "0.7",\n        "source": "built-in default"\n      }\n    ],\n'
+            '    "setting": "LITELLM_TEMPERATURE"\n  }\n]\n',
+        ),
+    ],
+)
+def test_explain_shows_origins_and_differences(checkout: Path, run: Callable[..., Say], words: list[str], out: str) -> None:
+    (checkout / "vars.env").write_text("MODEL=demo\nLITELLM_TEMPERATURE=0.6\n")
+    assert run("explain", "demo", "-o", "temperature=0.5", *words) == (0, out, "")
+
+
+def test_explain_takes_a_flag_as_its_key(checkout: Path, run: Callable[..., Say]) -> None:
+    status, out, err = run("explain", "demo", "--max-num-seqs")
+    assert (status, out, err) == (
+        0,
+        "engine command\n  --max-num-seqs  (none)                                        default of vLLM 0.32.0  "
+        "not given; it takes a whole number\n",
+        "",
+    )
+
+
+def test_explain_wants_the_model_in_front_of_a_flag(checkout: Path, run: Callable[..., Say]) -> None:
+    assert run("explain", "--seed") == (2, "", "error: --seed is no model\nhint: the model comes first: ./runMe.sh explain demo --seed\n")
+
+
 def test_models_lists_what_can_be_launched(checkout: Path, run: Callable[..., Say]) -> None:
     (checkout / "models/bad.yml").write_text("command: ls\n")
     status, out, err = run("models")
