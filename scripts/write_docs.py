@@ -88,8 +88,10 @@ def models_table() -> str:
         recipe, problems = read_recipe(ROOT / "models", name)
         if recipe is None:
             raise SystemExit("\n".join(map(str, problems)))
-        rows.append((f"[{name}](../models/{name}.yml)", _code(recipe.command.model), recipe.description))
-    return build_table(("name", "model", "what it is"), rows)
+        variants = ", ".join(overlay.name for overlay in recipe.variants)
+        profiles = ", ".join(profile.name for profile in recipe.profiles)
+        rows.append((f"[{name}](../models/{name}.yml)", _code(recipe.command.model), recipe.description, variants, profiles))
+    return build_table(("name", "model", "what it is", "variants", "profiles"), rows)
 
 
 TABLES = {

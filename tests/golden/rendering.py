@@ -8,14 +8,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from slipway.configuration import Sources, read_configuration, read_sources
+import yaml
+
+from slipway.configuration import Sources, configure, read_configuration, read_sources
 from slipway.database.server import Server, unprivileged
 from slipway.engines import build_plan
 from slipway.hardware import Hardware
 from slipway.launchers.local_files import Programs, local_site, render_local
+from slipway.overlay import BASE
 from slipway.paths import Paths
 from slipway.plan import Site
-from slipway.recipe import model_names
+from slipway.recipe import model_names, read_recipe
 from slipway.render import RenderedFile, render_generated
 
 ROOT = Path(__file__).parents[2]
@@ -46,7 +49,20 @@ def names() -> list[str]:
 def render_model(name: str) -> dict[str, str]:
     """File name -> text of one model's generated files."""
     plan = build_plan(read_configuration(sources(), name), HARDWARE, CONTAINER)
-    return _texts(render_generated(plan, CONTAINER, ROOT / "templates"))
+    texts = _texts(render_generated(plan, CONTAINER, ROOT / "templates"))
+    editions = render_editions(name)
+    return {**texts, "editions.yml": yaml.safe_dump(editions, sort_keys=False, width=10_000)} if editions else texts
+
+
+def render_editions(name: str) -> dict[str, dict[str, object]]:
+    """What each variant, and each hardware that the file names, makes of the command and the environment."""
+    recipe, _ = read_recipe(ROOT / "models", name)
+    assert recipe is not None
+    found: dict[str, dict[str, object]] = {}
+    for variant, hardware in [edition for edition in recipe.editions() if edition != (BASE, ())]:
+        engine = build_plan(configure(sources(), recipe, variant, hardware), HARDWARE, CONTAINER).engines[0]
+        found[" on ".join((variant, *hardware))] = {"command": shlex.join(engine.argv), "env": engine.env}
+    return found
 
 
 def render_demo_locally() -> dict[str, str]:

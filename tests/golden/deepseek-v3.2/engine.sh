@@ -17,4 +17,4 @@ exec vllm serve deepseek-ai/DeepSeek-V3.2 \
   --reasoning-parser deepseek_v3 \
   --host 0.0.0.0 \
   --port 8000 \
-  --served-model-name deepseek-v3.2 deepseek-v32 vllm_agent
+  --served-model-name deepseek-v3.2 deepseek-v32 vllm_agent deepseek-v3.2:thinking deepseek-v32:thinking vllm_agent:thinking

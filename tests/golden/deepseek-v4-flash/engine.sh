@@ -18,4 +18,4 @@ exec vllm serve deepseek-ai/DeepSeek-V4-Flash-0731 \
   --reasoning-parser deepseek_v4 \
   --host 0.0.0.0 \
   --port 8000 \
-  --served-model-name deepseek-v4-flash deepseek-v4 vllm_agent
+  --served-model-name deepseek-v4-flash deepseek-v4 vllm_agent deepseek-v4-flash:tools deepseek-v4:tools vllm_agent:tools deepseek-v4-flash:general deepseek-v4:general vllm_agent:general

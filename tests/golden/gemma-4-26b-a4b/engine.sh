@@ -13,4 +13,4 @@ exec vllm serve google/gemma-4-26B-A4B-it \
   --gpu-memory-utilization 0.75 \
   --host 0.0.0.0 \
   --port 8000 \
-  --served-model-name gemma-4-26b-a4b gemma4-26b vllm_agent
+  --served-model-name gemma-4-26b-a4b gemma4-26b vllm_agent gemma-4-26b-a4b:thinking gemma4-26b:thinking vllm_agent:thinking

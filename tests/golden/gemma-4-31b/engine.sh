@@ -13,4 +13,4 @@ exec vllm serve google/gemma-4-31B-it \
   --gpu-memory-utilization 0.75 \
   --host 0.0.0.0 \
   --port 8000 \
-  --served-model-name gemma-4-31b gemma4 vllm_agent
+  --served-model-name gemma-4-31b gemma4 vllm_agent gemma-4-31b:thinking gemma4:thinking vllm_agent:thinking

@@ -16,4 +16,4 @@ exec vllm serve zai-org/GLM-5.2-FP8 \
   --reasoning-parser glm45 \
   --host 0.0.0.0 \
   --port 8000 \
-  --served-model-name glm-5.2 glm52 vllm_agent
+  --served-model-name glm-5.2 glm52 vllm_agent glm-5.2:instruct glm52:instruct vllm_agent:instruct

@@ -13,4 +13,4 @@ exec vllm serve zai-org/GLM-4.7-Flash \
   --gpu-memory-utilization 0.75 \
   --host 0.0.0.0 \
   --port 8000 \
-  --served-model-name glm47-flash glm-4.7-flash glm-flash vllm_agent
+  --served-model-name glm47-flash glm-4.7-flash glm-flash vllm_agent glm47-flash:tools glm-4.7-flash:tools glm-flash:tools vllm_agent:tools

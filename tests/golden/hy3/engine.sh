@@ -15,4 +15,4 @@ exec vllm serve tencent/Hy3-FP8 \
   --reasoning-parser hy_v3 \
   --host 0.0.0.0 \
   --port 8000 \
-  --served-model-name hy3 vllm_agent
+  --served-model-name hy3 vllm_agent hy3:thinking vllm_agent:thinking

@@ -16,4 +16,4 @@ exec vllm serve moonshotai/Kimi-K2.5 \
   --reasoning-parser kimi_k2 \
   --host 0.0.0.0 \
   --port 8000 \
-  --served-model-name kimi-k2.5 kimi-k25 vllm_agent
+  --served-model-name kimi-k2.5 kimi-k25 vllm_agent kimi-k2.5:instruct kimi-k25:instruct vllm_agent:instruct

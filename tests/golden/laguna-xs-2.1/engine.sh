@@ -15,4 +15,4 @@ exec vllm serve poolside/Laguna-XS-2.1-FP8 \
   --gpu-memory-utilization 0.75 \
   --host 0.0.0.0 \
   --port 8000 \
-  --served-model-name laguna-xs-2.1 laguna-xs vllm_agent
+  --served-model-name laguna-xs-2.1 laguna-xs vllm_agent laguna-xs-2.1:thinking laguna-xs:thinking vllm_agent:thinking

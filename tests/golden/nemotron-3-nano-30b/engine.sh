@@ -17,4 +17,4 @@ exec vllm serve nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-FP8 \
   --gpu-memory-utilization 0.75 \
   --host 0.0.0.0 \
   --port 8000 \
-  --served-model-name nemotron-3-nano-30b nemotron-nano vllm_agent
+  --served-model-name nemotron-3-nano-30b nemotron-nano vllm_agent nemotron-3-nano-30b:thinking nemotron-nano:thinking vllm_agent:thinking nemotron-3-nano-30b:tools nemotron-nano:tools vllm_agent:tools

@@ -13,4 +13,4 @@ exec vllm serve Qwen/Qwen3.6-27B-FP8 \
   --gpu-memory-utilization 0.75 \
   --host 0.0.0.0 \
   --port 8000 \
-  --served-model-name qwen3.6-27b qwen36-27b vllm_agent
+  --served-model-name qwen3.6-27b qwen36-27b vllm_agent qwen3.6-27b:thinking qwen36-27b:thinking vllm_agent:thinking qwen3.6-27b:coding qwen36-27b:coding vllm_agent:coding qwen3.6-27b:instruct qwen36-27b:instruct vllm_agent:instruct qwen3.6-27b:instruct-reasoning qwen36-27b:instruct-reasoning vllm_agent:instruct-reasoning

@@ -13,4 +13,4 @@ exec vllm serve Qwen/Qwen3.6-35B-A3B-FP8 \
   --gpu-memory-utilization 0.75 \
   --host 0.0.0.0 \
   --port 8000 \
-  --served-model-name qwen3.6-35b-a3b qwen36-35b vllm_agent
+  --served-model-name qwen3.6-35b-a3b qwen36-35b vllm_agent qwen3.6-35b-a3b:thinking qwen36-35b:thinking vllm_agent:thinking qwen3.6-35b-a3b:coding qwen36-35b:coding vllm_agent:coding qwen3.6-35b-a3b:instruct qwen36-35b:instruct vllm_agent:instruct qwen3.6-35b-a3b:instruct-reasoning qwen36-35b:instruct-reasoning vllm_agent:instruct-reasoning

@@ -13,4 +13,4 @@ exec vllm serve Qwen/Qwen3.8-27B-FP8 \
   --gpu-memory-utilization 0.75 \
   --host 0.0.0.0 \
   --port 8000 \
-  --served-model-name qwen3.8-27b qwen38-27b vllm_agent
+  --served-model-name qwen3.8-27b qwen38-27b vllm_agent qwen3.8-27b:quick qwen38-27b:quick vllm_agent:quick

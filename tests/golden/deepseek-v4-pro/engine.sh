@@ -1,0 +1,21 @@
+#!/bin/sh
+# Starts engine; rendered by Slipway. Secrets are read here, at start, from files: none is in this script or in an argv.
+set -eu
+export NCCL_IB_DISABLE=1
+export PYTHONPATH=/slipway/slipway/startup
+export VLLM_NO_USAGE_STATS=1
+if [ -r /slipway/secrets/HF_TOKEN ]; then HF_TOKEN="$(cat /slipway/secrets/HF_TOKEN)"; export HF_TOKEN; fi
+if [ -r /slipway/secrets/VLLM_API_KEY ]; then VLLM_API_KEY="$(cat /slipway/secrets/VLLM_API_KEY)"; export VLLM_API_KEY; fi
+exec vllm serve deepseek-ai/DeepSeek-V4-Pro-0813 \
+  --trust-remote-code \
+  --tensor-parallel-size 8 \
+  --gpu-memory-utilization 0.90 \
+  --kv-cache-dtype fp8 \
+  --block-size 256 \
+  --tokenizer-mode deepseek_v4 \
+  --enable-auto-tool-choice \
+  --tool-call-parser deepseek_v4 \
+  --reasoning-parser deepseek_v4 \
+  --host 0.0.0.0 \
+  --port 8000 \
+  --served-model-name deepseek-v4-pro vllm_agent deepseek-v4-pro:tools vllm_agent:tools deepseek-v4-pro:general vllm_agent:general

@@ -1,0 +1,19 @@
+#!/bin/sh
+# Starts engine; rendered by Slipway. Secrets are read here, at start, from files: none is in this script or in an argv.
+set -eu
+export NCCL_IB_DISABLE=1
+export PYTHONPATH=/slipway/slipway/startup
+export VLLM_NO_USAGE_STATS=1
+if [ -r /slipway/secrets/HF_TOKEN ]; then HF_TOKEN="$(cat /slipway/secrets/HF_TOKEN)"; export HF_TOKEN; fi
+if [ -r /slipway/secrets/VLLM_API_KEY ]; then VLLM_API_KEY="$(cat /slipway/secrets/VLLM_API_KEY)"; export VLLM_API_KEY; fi
+exec vllm serve moonshotai/Kimi-K2.6 \
+  --trust-remote-code \
+  --tensor-parallel-size 8 \
+  --gpu-memory-utilization 0.90 \
+  --mm-encoder-tp-mode data \
+  --enable-auto-tool-choice \
+  --tool-call-parser kimi_k2 \
+  --reasoning-parser kimi_k2 \
+  --host 0.0.0.0 \
+  --port 8000 \
+  --served-model-name kimi-k2.6 kimi-k26 vllm_agent kimi-k2.6:instruct kimi-k26:instruct vllm_agent:instruct

@@ -1,0 +1,18 @@
+#!/bin/sh
+# Starts engine; rendered by Slipway. Secrets are read here, at start, from files: none is in this script or in an argv.
+set -eu
+export NCCL_IB_DISABLE=1
+export PYTHONPATH=/slipway/slipway/startup
+export VLLM_NO_USAGE_STATS=1
+if [ -r /slipway/secrets/HF_TOKEN ]; then HF_TOKEN="$(cat /slipway/secrets/HF_TOKEN)"; export HF_TOKEN; fi
+if [ -r /slipway/secrets/VLLM_API_KEY ]; then VLLM_API_KEY="$(cat /slipway/secrets/VLLM_API_KEY)"; export VLLM_API_KEY; fi
+exec vllm serve poolside/Laguna-S-2.1-NVFP4 \
+  --trust-remote-code \
+  --tensor-parallel-size 1 \
+  --gpu-memory-utilization 0.90 \
+  --enable-auto-tool-choice \
+  --tool-call-parser poolside_v1 \
+  --reasoning-parser poolside_v1 \
+  --host 0.0.0.0 \
+  --port 8000 \
+  --served-model-name laguna-s-2.1 laguna-s vllm_agent laguna-s-2.1:thinking laguna-s:thinking vllm_agent:thinking

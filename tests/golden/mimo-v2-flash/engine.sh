@@ -1,0 +1,19 @@
+#!/bin/sh
+# Starts engine; rendered by Slipway. Secrets are read here, at start, from files: none is in this script or in an argv.
+set -eu
+export NCCL_IB_DISABLE=1
+export PYTHONPATH=/slipway/slipway/startup
+export VLLM_NO_USAGE_STATS=1
+if [ -r /slipway/secrets/HF_TOKEN ]; then HF_TOKEN="$(cat /slipway/secrets/HF_TOKEN)"; export HF_TOKEN; fi
+if [ -r /slipway/secrets/VLLM_API_KEY ]; then VLLM_API_KEY="$(cat /slipway/secrets/VLLM_API_KEY)"; export VLLM_API_KEY; fi
+exec vllm serve XiaomiMiMo/MiMo-V2-Flash \
+  --trust-remote-code \
+  --generation-config vllm \
+  --tensor-parallel-size 4 \
+  --gpu-memory-utilization 0.9 \
+  --enable-auto-tool-choice \
+  --tool-call-parser qwen3_xml \
+  --reasoning-parser qwen3 \
+  --host 0.0.0.0 \
+  --port 8000 \
+  --served-model-name mimo-v2-flash mimo-flash vllm_agent mimo-v2-flash:thinking mimo-flash:thinking vllm_agent:thinking

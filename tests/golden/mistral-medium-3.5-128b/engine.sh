@@ -1,0 +1,21 @@
+#!/bin/sh
+# Starts engine; rendered by Slipway. Secrets are read here, at start, from files: none is in this script or in an argv.
+set -eu
+export NCCL_IB_DISABLE=1
+export PYTHONPATH=/slipway/slipway/startup
+export VLLM_NO_USAGE_STATS=1
+if [ -r /slipway/secrets/HF_TOKEN ]; then HF_TOKEN="$(cat /slipway/secrets/HF_TOKEN)"; export HF_TOKEN; fi
+if [ -r /slipway/secrets/VLLM_API_KEY ]; then VLLM_API_KEY="$(cat /slipway/secrets/VLLM_API_KEY)"; export VLLM_API_KEY; fi
+exec vllm serve mistralai/Mistral-Medium-3.5-128B \
+  --tokenizer-mode mistral \
+  --config-format mistral \
+  --load-format mistral \
+  --tensor-parallel-size 4 \
+  --gpu-memory-utilization 0.90 \
+  --max-model-len 131072 \
+  --enable-auto-tool-choice \
+  --tool-call-parser mistral \
+  --reasoning-parser mistral \
+  --host 0.0.0.0 \
+  --port 8000 \
+  --served-model-name mistral-medium-3.5-128b mistral-medium vllm_agent

@@ -1,0 +1,18 @@
+#!/bin/sh
+# Starts engine; rendered by Slipway. Secrets are read here, at start, from files: none is in this script or in an argv.
+set -eu
+export NCCL_IB_DISABLE=1
+export PYTHONPATH=/slipway/slipway/startup
+export VLLM_NO_USAGE_STATS=1
+if [ -r /slipway/secrets/HF_TOKEN ]; then HF_TOKEN="$(cat /slipway/secrets/HF_TOKEN)"; export HF_TOKEN; fi
+if [ -r /slipway/secrets/VLLM_API_KEY ]; then VLLM_API_KEY="$(cat /slipway/secrets/VLLM_API_KEY)"; export VLLM_API_KEY; fi
+exec vllm serve mistralai/Mistral-Small-4-119B-2603-NVFP4 \
+  --tensor-parallel-size 1 \
+  --gpu-memory-utilization 0.90 \
+  --max-model-len 262144 \
+  --enable-auto-tool-choice \
+  --tool-call-parser mistral \
+  --reasoning-parser mistral \
+  --host 0.0.0.0 \
+  --port 8000 \
+  --served-model-name mistral-small-4-119b mistral-small-4 vllm_agent mistral-small-4-119b:tools mistral-small-4:tools vllm_agent:tools

@@ -1,0 +1,17 @@
+#!/bin/sh
+# Starts engine; rendered by Slipway. Secrets are read here, at start, from files: none is in this script or in an argv.
+set -eu
+export NCCL_IB_DISABLE=1
+export PYTHONPATH=/slipway/slipway/startup
+export VLLM_NO_USAGE_STATS=1
+if [ -r /slipway/secrets/HF_TOKEN ]; then HF_TOKEN="$(cat /slipway/secrets/HF_TOKEN)"; export HF_TOKEN; fi
+if [ -r /slipway/secrets/VLLM_API_KEY ]; then VLLM_API_KEY="$(cat /slipway/secrets/VLLM_API_KEY)"; export VLLM_API_KEY; fi
+exec vllm serve Qwen/Qwen3.5-9B \
+  --gpu-memory-utilization 0.92 \
+  --max-model-len 32768 \
+  --enable-auto-tool-choice \
+  --tool-call-parser qwen3_coder \
+  --reasoning-parser qwen3 \
+  --host 0.0.0.0 \
+  --port 8000 \
+  --served-model-name qwen3.5-9b qwen35-9b vllm_agent qwen3.5-9b:thinking qwen35-9b:thinking vllm_agent:thinking qwen3.5-9b:coding qwen35-9b:coding vllm_agent:coding qwen3.5-9b:instruct qwen35-9b:instruct vllm_agent:instruct qwen3.5-9b:instruct-reasoning qwen35-9b:instruct-reasoning vllm_agent:instruct-reasoning
