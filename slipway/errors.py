@@ -49,6 +49,10 @@ class UsageError(SlipwayError):
     exit_code = 2
 
 
+class FactsError(SlipwayError):
+    """What has to be known of a model is not known here."""
+
+
 class SetupError(SlipwayError):
     """An environment (Python packages, Node packages) could not be built."""
 

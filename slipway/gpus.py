@@ -28,6 +28,8 @@ _KNOWN = {
     "rtx 5070 ti": (16, 12.0), "gb10": (119.61, 12.1),
 }  # fmt: skip
 _OTHER_NAMES = {"a6000": "rtx a6000", "dgx spark": "gb10", "3090": "rtx 3090", "4090": "rtx 4090", "5090": "rtx 5090"}
+# AMD's, for predictions of memory (from the same reports); nothing here launches on them, so model files cannot name them
+_OTHER_MAKES = {"mi300x": 191.69, "mi325x": 255.69}
 # memory that the GPU shares with the operating system
 _UNIFIED = frozenset({"gb10"})
 
@@ -69,7 +71,7 @@ def known_gpu(name: str) -> Gpu | None:
         if words.issuperset(other.split()):
             gib, capability = _KNOWN[known]
             return Gpu(known, int(gib * GIB), capability)
-    return None
+    return next((Gpu(name, int(gib * GIB)) for name, gib in _OTHER_MAKES.items() if name in words), None)
 
 
 def parse_gpu(text: str) -> Gpu:

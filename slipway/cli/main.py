@@ -26,6 +26,7 @@ VERBS = {
     "import": "a recipe of another project as a new model file",
     "explain": "every effective setting, where it came from, and what it shadowed",
     "check": "every problem of every model file",
+    "fit": "memory on a GPU: whether a model fits, how long a context, what would help",
     "prepare": "build what a first launch needs, with nothing started",
     "render": "every file and command of a launch, with nothing started",
 }

@@ -60,3 +60,8 @@ def test_every_name_is_found_by_itself() -> None:
         found = known_gpu(name)
         assert found is not None
         assert found.name.replace(" ", "-") == name
+
+
+def test_gpus_of_other_makes_are_known_by_their_memory_alone() -> None:
+    assert parse_gpu("AMD Instinct MI300X") == Gpu("mi300x", int(191.69 * GIB))
+    assert "mi300x" not in HARDWARE_NAMES

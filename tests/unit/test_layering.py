@@ -30,7 +30,7 @@ ROWS = (
     ("recipe_checks", "model_schema"),
     ("model_file", "overlay"),
     ("command", "resolve", "requirements"),
-    ("layers",),
+    ("layers", "fit"),
     ("settings", "yaml_document", "flags"),
     ("secrets",),
     ("hardware", "paths"),
@@ -50,6 +50,7 @@ PURE = (
     "errors", "secrets", "settings", "flags", "yaml_document", "layers", "resolve", "command", "recipe", "configuration",
     "model_file", "overlay", "recipe_checks", "requirements", "gpus", "hardware", "plan", "paths", "engines", "engines.base",
     "engines.preflight", "engines.vllm", "gateway.config", "gateway.outage", "render", "cli.generate",
+    "fit", "fit.advice", "fit.facts", "fit.host", "fit.hub", "fit.report", "fit.subject",
 )  # fmt: skip
 ALLOWED = {
     "slipway", "yaml", "_yaml", "jinja2", "markupsafe", "dotenv", "pydantic", "pydantic_core", "annotated_types",
