@@ -43,6 +43,7 @@ class Draft:
     flags: list[Flag] = field(default_factory=list)
     env: dict[str, str] = field(default_factory=dict)
     litellm: dict[str, object] = field(default_factory=dict)
+    profiles: dict[str, dict[str, object]] = field(default_factory=dict)
     variants: dict[str, DraftOverlay] = field(default_factory=dict)
     hardware: dict[str, DraftOverlay] = field(default_factory=dict)
     comments: dict[str, str] = field(default_factory=dict)
@@ -66,12 +67,13 @@ def draft_text(draft: Draft) -> str:
     lines = [SCHEMA_COMMENT.rstrip("\n"), *_scalar("description", draft.description), *_list("source", draft.source)]
     if draft.aliases:
         lines.append(f"aliases: {_flow(draft.aliases)}")
-    for note in draft.notes:
+    for note in map(_printable, draft.notes):
         lines += textwrap.wrap(note, _WIDTH, initial_indent="# ", subsequent_indent="# ", break_long_words=False, break_on_hyphens=False)
     lines += _mapping("requires", draft.requires, draft.comments)
     lines += ["command: |", *_command(draft)]
     lines += _mapping("env", draft.env, draft.comments)
     lines += _mapping("litellm", draft.litellm, draft.comments)
+    lines += _profiles(draft)
     lines += _overlays("variants", draft.variants)
     lines += _overlays("hardware", draft.hardware)
     return "\n".join(lines) + "\n"
@@ -82,9 +84,14 @@ def _command(draft: Draft) -> list[str]:
     lines = [f"  vllm serve {shlex.quote(draft.model)}"]
     for flag in draft.flags:
         comment = draft.comments.get(flag.name)
-        lines.append(f"    {shlex.join(flag.tokens)}" + (f"  # {comment}" if comment else ""))
+        lines.append(f"    {shlex.join(flag.tokens)}" + (f"  # {_printable(comment)}" if comment else ""))
     # a comment ends with its line, and a line break is white space with a backslash or without
     return [line if last or "  # " in line else f"{line} \\" for line, last in zip(lines, [False] * (len(lines) - 1) + [True], strict=True)]
+
+
+def _printable(text: str) -> str:
+    """A comment's text: YAML takes no control characters, and a line break would end it."""
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def _scalar(key: str, value: object) -> list[str]:
@@ -101,7 +108,16 @@ def _mapping(section: str, values: Mapping[str, object], comments: Mapping[str, 
     lines = [f"{indent}{section}:"]
     for key, value in values.items():
         comment = comments.get(f"{section}.{key}")
-        lines.append(f"{indent}  {_flow(key)}: {_flow(value)}" + (f"  # {comment}" if comment else ""))
+        lines.append(f"{indent}  {_flow(key)}: {_flow(value)}" + (f"  # {_printable(comment)}" if comment else ""))
+    return lines
+
+
+def _profiles(draft: Draft) -> list[str]:
+    lines = ["profiles:"] if draft.profiles else []
+    for name, values in draft.profiles.items():
+        comment = draft.comments.get(f"profiles.{name}")
+        lines.append(f"  {_flow(name)}:" + (f"  # {_printable(comment)}" if comment else ""))
+        lines += [f"    {_flow(key)}: {_flow(value)}" for key, value in values.items()]
     return lines
 
 

@@ -33,9 +33,14 @@ def read_text(where: str) -> str:
 
 
 def fetch(url: str, headers: Mapping[str, str] | None = None) -> bytes:
-    """The body of a GET. Raises NotFoundError for 404, SlipwayError for anything else that goes wrong."""
+    """The body of a GET. Raises NotFoundError for 404, SlipwayError for anything else that goes wrong.
+
+    `headers` are for this address, and are not sent on where it redirects to.
+    """
     try:
-        request = urllib.request.Request(url, headers={"User-Agent": "slipway", **(headers or {})})
+        request = urllib.request.Request(url, headers={"User-Agent": "slipway"})
+        for name, value in (headers or {}).items():
+            request.add_unredirected_header(name, value)
         with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:
             data: bytes = response.read(_LIMIT + 1)
     except urllib.error.HTTPError as error:

@@ -23,6 +23,7 @@ VERBS = {
     "logs": "the log of a part, or of all",
     "usage": "requests, tokens and latency, from the gateway's database",
     "models": "the models that can be launched",
+    "new": "a new model file from a model's own configuration",
     "import": "a recipe of another project as a new model file",
     "explain": "every effective setting, where it came from, and what it shadowed",
     "check": "every problem of every model file",

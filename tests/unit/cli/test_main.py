@@ -39,7 +39,8 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("templates", "requirements"):
         (root / name).symlink_to(ROOT / name)
     monkeypatch.setattr("slipway.cli.context.ROOT", root)
-    monkeypatch.setattr(importlib.import_module("slipway.cli.import"), "ROOT", root)
+    for name in ("import", "new"):
+        monkeypatch.setattr(importlib.import_module(f"slipway.cli.{name}"), "ROOT", root)
     for name in ("MODEL", "RUNTIME", "SLIPWAY_HOME", "LITELLM_MASTER_KEY", "GATEWAY_HOST"):
         monkeypatch.delenv(name, raising=False)
     return root
@@ -320,3 +321,16 @@ def test_import_writes_a_model_file_says_what_is_missing_and_replaces_none(check
     assert (checkout / "models/tern.yml").read_text() == written
     assert run("import", str(recipe), "--name", "other")[1].startswith("wrote models/other.yml\n")
     assert run("import", str(recipe), "--name", "../other")[2].startswith("error: '../other' cannot be a model name\n")
+
+
+def test_new_writes_a_model_file_from_a_folder_and_replaces_none(checkout: Path, run: Callable[..., Say]) -> None:
+    folder = ROOT / "models/demo"
+    assert run("new", str(folder), "--name", "toy") == (
+        0,
+        f"wrote models/toy.yml from {folder}\n\nIts comments say what was read and what was guessed. Read it, then: ./runMe.sh check toy\n",
+        "",
+    )
+    assert run("check", "toy") == (0, "1 model file: no problems\n", "")
+    written = (checkout / "models/toy.yml").read_text()
+    assert run("new", str(folder), "--name", "toy")[0] == 2
+    assert (checkout / "models/toy.yml").read_text() == written
