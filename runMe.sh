@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Finds or makes the launcher's environment, then hands over to `slipway`: ./runMe.sh [VERB] [OPTIONS], by default `up`.
 set -euo pipefail
+export SLIPWAY_CALLED_FROM="$PWD"
 cd "$(dirname "${BASH_SOURCE[0]}")"
 envs="${SLIPWAY_HOME:-$PWD/.slipway}/envs"
 venv="$envs/launcher-$(cksum <requirements/launcher.txt | cut -d' ' -f1)"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the tables of docs/models.md and docs/configuration.md that come from the code and the model files, and the JSON
+"""Writes the tables of docs/models.md, docs/configuration.md and docs/clients.md that come from the code and the model files, and the JSON
 Schema of model files.
 
 Each table stands between two markers, `<!-- begin NAME -->` and `<!-- end NAME -->`; the rest of a page is left alone.
@@ -10,18 +10,24 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from slipway import secrets  # noqa: E402
+from slipway.clients import CLIENTS  # noqa: E402
+from slipway.launchers.base import Access  # noqa: E402
 from slipway.model_schema import SCHEMA_FILE, schema_text  # noqa: E402
 from slipway.recipe import model_names, read_recipe  # noqa: E402
 from slipway.settings import BY_RECIPE_KEY, DEFINITIONS, ENGINE_PREFIXES, Definition  # noqa: E402
 
-PAGES = ("docs/models.md", "docs/configuration.md")
+PAGES = ("docs/models.md", "docs/configuration.md", "docs/clients.md")
+
+# the stack that the snippets on the pages are for: the demo, as it runs without any setting
+DEMO = Access("http://127.0.0.1:4000", secrets.Secret(secrets.DEFAULT_MASTER_KEY), "demo", context=32768, output=512)
 
 _KINDS = {
     "text": "text",
@@ -94,12 +100,28 @@ def models_table() -> str:
     return build_table(("name", "model", "what it is", "variants", "profiles"), rows)
 
 
-TABLES = {
+def snippet_block(name: str) -> str:
+    """What `connect NAME` prints."""
+    return f"```{CLIENTS[name].language}\n{CLIENTS[name].snippet(DEMO)}\n```"
+
+
+def clients_table() -> str:
+    """The tools that `connect` knows."""
+    rows = [
+        (_code(client.name), client.title, "yes" if client.changes else "", "yes" if client.start else "", _code(client.after))
+        for client in CLIENTS.values()
+    ]
+    return build_table(("name", "tool", "`--write`", "`--run`", "then"), rows)
+
+
+TABLES: dict[str, Callable[[], str]] = {
     "settings": settings_table,
     "sampling": sampling_table,
     "prefixes": prefixes_list,
     "secrets": secrets_table,
     "models": models_table,
+    "clients": clients_table,
+    **{f"snippet_{name.replace('-', '_')}": partial(snippet_block, name) for name in CLIENTS},
 }
 
 

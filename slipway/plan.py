@@ -93,6 +93,11 @@ class EnginePlan:
         return tuple(word for argument in self.arguments for word in argument.words)
 
     @property
+    def calls_tools(self) -> bool:
+        """Whether the engine turns what the model writes into tool calls when the model may choose."""
+        return any(argument.name == "--enable-auto-tool-choice" for argument in self.arguments)
+
+    @property
     def env(self) -> dict[str, str]:
         return {variable.name: variable.value for variable in self.variables}
 

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from slipway.errors import SlipwayError
 
@@ -113,6 +113,16 @@ class SystemRunner:
                 raise ProcessError(command.argv, 127, [str(error)]) from error
             self._running.add(process)
             return process
+
+
+def replace_process(command: Command) -> NoReturn:
+    """Become the command, with this terminal; never returns. Raises ProcessError where it cannot be started."""
+    try:
+        if command.cwd:
+            os.chdir(command.cwd)
+        os.execvpe(command.argv[0], command.argv, dict(os.environ if command.env is None else command.env))
+    except OSError as error:
+        raise ProcessError(command.argv, 127, [str(error)]) from error
 
 
 def _end_group(process: subprocess.Popen[str]) -> None:

@@ -22,6 +22,7 @@ VERBS = {
     "status": "what runs: parts, ports, uptime, memory",
     "logs": "the log of a part, or of all",
     "usage": "requests, tokens and latency, from the gateway's database",
+    "connect": "point Claude Code, Codex, OpenCode and others at the running stack",
     "models": "the models that can be launched",
     "new": "a new model file from a model's own configuration",
     "import": "a recipe of another project as a new model file",

@@ -65,11 +65,14 @@ class StackStatus:
 
 @dataclass(frozen=True)
 class Access:
-    """How a client on this machine reaches the stack."""
+    """How a client on this machine reaches the stack, and what the model can do; lengths in tokens, 0: not known."""
 
     url: str
     key: Secret
     model: str
+    context: int = 0  # prompt and answer together
+    output: int = 0  # the longest answer that still leaves half the context to the prompt
+    tools: bool = True
     changed: bool = True  # False: the stack ran already, just like this
 
 
@@ -82,6 +85,9 @@ class Launcher(Protocol):
 
     def status(self) -> StackStatus:
         """What runs now."""
+
+    def access(self) -> Access:
+        """How to reach the running stack. Raises StackError where none is ready."""
 
     def logs(self, part: str, *, follow: bool) -> Iterator[str]:
         """The log lines of one part, or of all when `part` is empty. Raises UsageError for an unknown part."""

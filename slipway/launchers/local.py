@@ -14,6 +14,7 @@ from slipway.hardware import Hardware
 from slipway.launchers.base import Access, Reporter, StackStatus
 from slipway.launchers.environments import Blueprint, Environment, ensure_environment
 from slipway.launchers.leftovers import find_leftovers
+from slipway.launchers.local_access import read_access, read_secrets_of
 from slipway.launchers.local_plan import Stack, plan_stack
 from slipway.launchers.local_secrets import generated_secret, stack_secrets
 from slipway.launchers.local_start import StackStarter
@@ -46,7 +47,7 @@ class LocalLauncher:
             if stack.database:
                 secrets["DATABASE_URL"] = stack.database.url(generated_secret(self._paths.data, "DATABASE_PASSWORD"))
             if self._runs_already(stack, secrets):
-                return self._access(stack, secrets, changed=False)
+                return read_access(read_state(self._paths.run), secrets, changed=False)
             self._check_ports(configuration)
             environment = self._ensure_environments(stack)
             try:
@@ -55,7 +56,7 @@ class LocalLauncher:
                 with _uninterrupted():
                     stop_stack(self._paths, self._supervisor)
                 raise
-            return self._access(stack, secrets, changed=True)
+            return read_access(read_state(self._paths.run), secrets)
 
     def prepare(self, configuration: Configuration) -> None:
         """Build the environments that `up` would build. Raises SetupError."""
@@ -63,10 +64,6 @@ class LocalLauncher:
 
     def _user_secrets(self) -> dict[str, Secret]:
         return read_secrets(self._paths.root / "secrets", self._environ)
-
-    def _access(self, stack: Stack, secrets: Mapping[str, Secret], *, changed: bool) -> Access:
-        key = secrets.get("ANTHROPIC_AUTH_TOKEN", secrets["LITELLM_MASTER_KEY"])
-        return Access(stack.plan.gateway.url, key, stack.plan.model, changed)
 
     def _runs_already(self, stack: Stack, secrets: Mapping[str, Secret]) -> bool:
         folder = self._paths.secrets
@@ -107,6 +104,12 @@ class LocalLauncher:
 
     def status(self) -> StackStatus:
         return read_status(read_state(self._paths.run), self._supervisor, self._paths.run)
+
+    def access(self) -> Access:
+        secrets = read_secrets_of(self._paths.secrets)
+        if self.status().state != "ready":
+            raise StackError("the stack that runs here is not ready", hint="`./runMe.sh status` says what it is doing")
+        return read_access(read_state(self._paths.run), secrets)
 
     def database_url(self) -> Secret:
         """The URL of the running stack's database. Raises StackError when there is none."""

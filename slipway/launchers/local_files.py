@@ -85,9 +85,11 @@ def _gateway_script(plan: Plan, site: Site, paths: Paths, programs: Programs) ->
 
 
 def _stack_text(plan: Plan, site: Site, parts: list[_Part]) -> str:
-    """What `status` and `down` need to know of a running stack, whatever the configuration says by then."""
+    """What `status`, `connect` and `down` need to know of a running stack, whatever the configuration says by then."""
     body = {
         "model": plan.model,
+        "max_tokens": plan.gateway.routes[0].defaults.get("max_tokens"),
+        "tools": all(engine.calls_tools for engine in plan.engines),
         "generated": site.generated,
         "gateway": plan.gateway.url,
         "engines": {engine.name: engine.base_url for engine in plan.engines},

@@ -53,6 +53,13 @@ def engine_ready(base_url: str) -> bool:
     return get(f"{base_url}/health").ok
 
 
+def context_length(base_url: str, key: Secret) -> int:
+    """How many tokens prompt and answer may have together, as the engine says; 0 where it does not."""
+    body = get(f"{base_url}/v1/models", key=key).json()
+    models = body.get("data") if isinstance(body, dict) else None
+    return max((int(model.get("max_model_len") or 0) for model in models or ()), default=0)
+
+
 def gateway_ready(url: str) -> bool:
     """LiteLLM is up and has its database."""
     answer = get(f"{url}/health/readiness")

@@ -27,7 +27,7 @@ def paste(stack: Stack, text: str) -> str:
 def test_the_launch_names_address_key_and_model(stack: Stack) -> None:
     assert f"address  {stack.url}\n" in stack.welcome
     assert f"key      {MASTER_KEY}\n" in stack.welcome
-    assert "model    vllm_agent (or demo)\n" in stack.welcome
+    assert "model    vllm_agent (or demo)\n  context  32,768 tokens\n" in stack.welcome
 
 
 def test_each_phase_is_said_with_its_time_in_plain_lines(stack: Stack) -> None:
@@ -44,9 +44,9 @@ def test_the_python_snippet_works_when_pasted(stack: Stack) -> None:
 
 
 def test_the_claude_code_snippet_sets_what_the_client_reads(stack: Stack) -> None:
-    probe = 'claude() { echo "$ANTHROPIC_BASE_URL $ANTHROPIC_AUTH_TOKEN <$ANTHROPIC_API_KEY> $ANTHROPIC_DEFAULT_HAIKU_MODEL $*"; }\n'
+    probe = 'claude() { echo "$ANTHROPIC_BASE_URL $ANTHROPIC_AUTH_TOKEN <$ANTHROPIC_API_KEY> $ANTHROPIC_MODEL $ANTHROPIC_DEFAULT_HAIKU_MODEL $CLAUDE_CODE_MAX_CONTEXT_TOKENS"; }\n'
 
-    assert paste(stack, probe + snippet(stack.welcome, "Claude Code")) == f"{stack.url} {MASTER_KEY} <> vllm_agent --model vllm_agent\n"
+    assert paste(stack, probe + snippet(stack.welcome, "Claude Code")) == f"{stack.url} {MASTER_KEY} <> vllm_agent vllm_agent 32768\n"
 
 
 def test_launching_the_same_model_again_changes_nothing(stack: Stack) -> None:

@@ -65,7 +65,7 @@ class Api(BaseHTTPRequestHandler):
         if self.path == "/health":
             self.answer(200, {})
         elif self.path == "/v1/models":
-            self.answer(200, {"data": [{"id": name} for name in served_names()]})
+            self.answer(200, {"data": [{"id": name, "max_model_len": 4096} for name in served_names()]})
         else:
             self.answer(404, {})
 

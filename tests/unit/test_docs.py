@@ -13,10 +13,9 @@ import click
 import pytest
 
 from slipway.cli.main import VERBS, cli
-from slipway.cli.snippets import claude_code_snippet, curl_snippet, python_snippet
-from slipway.launchers.base import Access
+from slipway.clients import CLIENTS
 from slipway.recipe import parse_recipe
-from slipway.secrets import DEFAULT_MASTER_KEY, KNOWN, Secret
+from slipway.secrets import KNOWN
 from slipway.settings import DEFINITIONS, is_engine_variable
 
 ROOT = Path(__file__).parents[2]
@@ -57,7 +56,7 @@ def test_the_readme_has_at_most_150_lines() -> None:
     assert len(read("README.md").splitlines()) <= 150
 
 
-@pytest.mark.parametrize("page", ["docs/models.md", "docs/configuration.md"])
+@pytest.mark.parametrize("page", ["docs/models.md", "docs/configuration.md", "docs/clients.md"])
 def test_generated_tables_are_those_that_the_code_gives(page: str) -> None:
     fill_page: Callable[[str], str] = script("write_docs.py")["fill_page"]
 
@@ -67,7 +66,7 @@ def test_generated_tables_are_those_that_the_code_gives(page: str) -> None:
 def test_every_table_is_on_a_page() -> None:
     tables = script("write_docs.py")["TABLES"]
 
-    assert sorted(re.findall(r"<!-- begin (\w+) -->", read("docs/models.md") + read("docs/configuration.md"))) == sorted(tables)
+    assert sorted(re.findall(r"<!-- begin (\w+) -->", "".join(map(read, DOCS)))) == sorted(tables)
 
 
 def test_the_picture_shows_the_kept_launch() -> None:
@@ -130,11 +129,11 @@ def command(verb: str) -> click.Command:
     return found
 
 
-@pytest.mark.parametrize("snippet", [curl_snippet, claude_code_snippet, python_snippet])
-def test_the_readme_has_the_snippets_that_a_launch_prints(snippet: Callable[[Access], str]) -> None:
-    access = Access("http://127.0.0.1:4000", Secret(DEFAULT_MASTER_KEY), "demo")
+@pytest.mark.parametrize("name", ["curl", "claude-code", "python"])
+def test_the_readme_has_the_snippets_that_a_launch_prints(name: str) -> None:
+    demo = script("write_docs.py")["DEMO"]
 
-    assert f"{snippet(access)}\n" in blocks("README.md", "sh")
+    assert f"{CLIENTS[name].snippet(demo)}\n" in blocks("README.md", "sh")
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/models.md"])

@@ -17,6 +17,7 @@ PACKAGE = ROOT / "slipway"
 # A module may import from the rows below its own; from its own row, only within the same folder.
 ROWS = (
     ("cli",),
+    ("clients",),
     ("launchers",),
     ("observe",),
     ("database",),

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import ast
-import json
-import shlex
 from dataclasses import replace
 
-from slipway.cli.snippets import claude_code_snippet, curl_snippet, python_snippet, welcome
+from slipway.cli.snippets import welcome
 from slipway.launchers.base import Access
 from slipway.secrets import Secret
 
-ACCESS = Access("http://127.0.0.1:4000", Secret("sk-FAKE"), "demo")
+ACCESS = Access("http://127.0.0.1:4000", Secret("sk-FAKE"), "demo", context=32768, output=512)
 
 
-def test_the_welcome_is_address_key_model_and_three_snippets() -> None:
+def test_the_welcome_is_address_key_model_context_and_three_snippets() -> None:
     assert (
         welcome(ACCESS)
         == """
@@ -23,6 +20,7 @@ demo is ready.
   address  http://127.0.0.1:4000
   key      sk-FAKE
   model    vllm_agent (or demo)
+  context  32,768 tokens
 
 # curl
 curl http://127.0.0.1:4000/v1/chat/completions -H "Authorization: Bearer sk-FAKE" \\
@@ -31,8 +29,9 @@ curl http://127.0.0.1:4000/v1/chat/completions -H "Authorization: Bearer sk-FAKE
 
 # Claude Code
 ANTHROPIC_BASE_URL=http://127.0.0.1:4000 ANTHROPIC_AUTH_TOKEN=sk-FAKE ANTHROPIC_API_KEY= \\
-  ANTHROPIC_DEFAULT_OPUS_MODEL=vllm_agent ANTHROPIC_DEFAULT_SONNET_MODEL=vllm_agent ANTHROPIC_DEFAULT_HAIKU_MODEL=vllm_agent \\
-  CLAUDE_CODE_ATTRIBUTION_HEADER=0 claude --model vllm_agent
+  ANTHROPIC_MODEL=vllm_agent ANTHROPIC_DEFAULT_OPUS_MODEL=vllm_agent \\
+  ANTHROPIC_DEFAULT_SONNET_MODEL=vllm_agent ANTHROPIC_DEFAULT_HAIKU_MODEL=vllm_agent \\
+  CLAUDE_CODE_ATTRIBUTION_HEADER=0 CLAUDE_CODE_MAX_CONTEXT_TOKENS=32768 CLAUDE_CODE_MAX_OUTPUT_TOKENS=512 claude
 
 # Python
 python3 - <<'EOF'
@@ -41,6 +40,8 @@ client = OpenAI(base_url="http://127.0.0.1:4000/v1", api_key="sk-FAKE")
 answer = client.chat.completions.create(model="vllm_agent", messages=[{"role": "user", "content": "Hello!"}])
 print(answer.choices[0].message.content)
 EOF
+
+# more: ./runMe.sh connect
 """
     )
 
@@ -49,8 +50,5 @@ def test_a_stack_that_ran_already_is_said_to_be_unchanged() -> None:
     assert welcome(replace(ACCESS, changed=False)).splitlines()[1] == "demo was running already; nothing changed."
 
 
-def test_the_snippets_are_what_a_shell_and_python_take() -> None:
-    words = shlex.split(curl_snippet(ACCESS).replace("\\\n", " "))
-    assert json.loads(words[-1]) == {"model": "vllm_agent", "messages": [{"role": "user", "content": "Hello!"}]}
-    assert shlex.split(claude_code_snippet(ACCESS).replace("\\\n", " "))[-3:] == ["claude", "--model", "vllm_agent"]
-    assert ast.parse("\n".join(python_snippet(ACCESS).splitlines()[1:-1]))
+def test_a_context_that_is_not_known_is_left_out() -> None:
+    assert "context" not in welcome(replace(ACCESS, context=0, output=0)).lower()
