@@ -132,6 +132,7 @@ class GatewayPlan:
     port: int
     max_parallel_requests: int
     request_timeout: int  # seconds
+    lane: str  # on or off
     routes: tuple[Route, ...]
 
     @property
@@ -170,6 +171,7 @@ def build_gateway(configuration: Configuration, engines: tuple[EnginePlan, ...])
         port=settings.integer("GATEWAY_PORT"),
         max_parallel_requests=settings.integer("MAX_PARALLEL_REQUESTS"),
         request_timeout=settings.integer("REQUEST_TIMEOUT"),
+        lane=settings.text("LANE"),
         routes=tuple(routes),
     )
 

@@ -164,6 +164,8 @@ DEFINITIONS: tuple[Definition, ...] = (
     Definition("GATEWAY_PORT", "port", "4000", "port the gateway listens on", _GATEWAY),
     Definition("MAX_PARALLEL_REQUESTS", "integer", "16", "requests at once on each route; one more is answered 429", _GATEWAY,
                minimum=1),
+    Definition("LANE", "choice", "on", "on: the engine's answers reach the client as they are, at its speed; off: all through LiteLLM",
+               _GATEWAY, choices=("on", "off")),
     Definition("REQUEST_TIMEOUT", "integer", "3600", "seconds after which the gateway gives up on one request", _GATEWAY, minimum=1),
     Definition("ENGINE_PORT", "port", "8000", "loopback port of the engine", _ENGINE),
     Definition("GPU_MEMORY_UTILIZATION", "fraction", "0.75", "share of GPU memory that vLLM may take", _ENGINE,

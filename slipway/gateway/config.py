@@ -8,7 +8,7 @@ from slipway.plan import GatewayPlan, Plan
 ENVIRONMENT = {
     "DISABLE_SCHEMA_UPDATE": "true",
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
-    "LITELLM_WORKER_STARTUP_HOOKS": "slipway.gateway.outage:install,slipway.gateway.responses:install",
+    "LITELLM_WORKER_STARTUP_HOOKS": "slipway.gateway.outage:install,slipway.gateway.responses:install,slipway.gateway.lane:install",
     "LITELLM_MODE": "PRODUCTION",
     "LITELLM_LOG": "WARNING",
 }

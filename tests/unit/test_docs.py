@@ -17,6 +17,7 @@ from slipway.clients import CLIENTS
 from slipway.recipe import parse_recipe
 from slipway.secrets import KNOWN
 from slipway.settings import DEFINITIONS, is_engine_variable
+from tests.e2e.conformance.differences import DIFFERENCES
 
 ROOT = Path(__file__).parents[2]
 DOCS = sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))
@@ -153,3 +154,10 @@ def test_vars_env_shows_every_setting_with_its_default() -> None:
     shown = dict(line.split("=", 1) for line in read("vars.env").splitlines() if re.match(r"[A-Z_]+=", line))
 
     assert {name: text for name, text in shown.items() if name in SETTINGS} == {item.name: item.default for item in DEFINITIONS}
+
+
+def test_the_gateways_page_lists_the_intended_differences() -> None:
+    rows = [f"| {item.where} | {item.lane} | {item.litellm} | {item.reason} |" for item in DIFFERENCES]
+    table = "\n".join(["| where | the lane | LiteLLM | why |", "|---|---|---|---|", *rows])
+
+    assert f"<!-- differences -->\n{table}\n<!-- end of differences -->" in read("docs/gateway.md")

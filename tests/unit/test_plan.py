@@ -66,6 +66,7 @@ def test_a_plan_is_everything_that_will_run_and_where_it_came_from() -> None:
             port=4000,
             max_parallel_requests=16,
             request_timeout=3600,
+            lane="on",
             routes=tuple(Route(name, name, "engine", "http://127.0.0.1:8000/v1", PARAMETERS) for name in ("m", "small", "vllm_agent")),
         ),
         images={

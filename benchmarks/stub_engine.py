@@ -1,0 +1,163 @@
+"""An engine that costs next to nothing: answers prepared as bytes, in vLLM's form, with a pause between two tokens.
+
+    python -m benchmarks.stub_engine --port N [--interval MS] [--tokens N]
+
+Runs with the gateway's Python, which has uvloop. `--interval 0` sends a whole answer in few writes, as fast as it is read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, cast
+
+import uvloop
+
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_HEAD = b"HTTP/1.1 200 OK\r\ndate: Thu, 01 Jan 2026 00:00:00 GMT\r\nserver: uvicorn\r\n"
+_BURST = 64  # unpaced: events in one write
+
+
+def _chunk(data: bytes) -> bytes:
+    """One chunk of the chunked transfer encoding."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def _event(body: Any) -> bytes:
+    return b"data: " + json.dumps(body, separators=(",", ":")).encode() + b"\n\n"
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Prepared bytes of one length of answer, in tokens."""
+
+    first: bytes
+    token: bytes
+    last: bytes
+    usage: bytes
+    done: bytes
+    whole: bytes
+
+
+def prepare_answers(model: str, tokens: int) -> Answers:
+    usage = {"prompt_tokens": 12, "total_tokens": 12 + tokens, "completion_tokens": tokens, "prompt_tokens_details": None}
+
+    def delta(content: dict[str, Any], reason: str | None = None) -> bytes:
+        choice = {"index": 0, "delta": content, "logprobs": None, "finish_reason": reason}
+        return _event({**_stem(model), "object": "chat.completion.chunk", "choices": [choice]})
+
+    message = {"role": "assistant", "content": " token" * tokens, "tool_calls": []}
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "length"}
+    body = json.dumps({**_stem(model), "object": "chat.completion", "choices": [choice], "usage": usage}).encode()
+    return Answers(
+        first=_HEAD + b"content-type: text/event-stream; charset=utf-8\r\ntransfer-encoding: chunked\r\n\r\n"
+        + _chunk(delta({"role": "assistant", "content": ""})),
+        token=_chunk(delta({"content": " token"})),
+        last=_chunk(delta({"content": ""}, "length")),
+        usage=_chunk(_event({**_stem(model), "object": "chat.completion.chunk", "choices": [], "usage": usage})),
+        done=_chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n",
+        whole=_HEAD + b"content-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body) + body,
+    )  # fmt: skip
+
+
+def _stem(model: str) -> dict[str, Any]:
+    return {"id": "chatcmpl-0123456789abcdef", "created": 1767225600, "model": model}
+
+
+class Connection(asyncio.Protocol):
+    """One keep-alive connection; requests come one after the other."""
+
+    def __init__(self, answers: Answers, tokens: int, interval: float) -> None:
+        self._answers, self._tokens, self._interval = answers, tokens, interval
+        self._loop = asyncio.get_running_loop()
+        self._buffer = b""
+        self._left = 0  # tokens still to be sent
+        self._usage = self._paused = False
+        self._due = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._left = 0
+
+    def pause_writing(self) -> None:
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        if self._left and not self._interval:
+            self._burst()
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        head = self._buffer.find(b"\r\n\r\n")
+        if head < 0:
+            return
+        length = _LENGTH.search(self._buffer, 0, head)
+        end = head + 4 + (int(length[1]) if length else 0)
+        if len(self._buffer) < end:
+            return
+        body, self._buffer = self._buffer[head:end], self._buffer[end:]
+        self._answer(body)
+
+    def _answer(self, body: bytes) -> None:
+        if b'"stream":true' not in body and b'"stream": true' not in body:
+            self._transport.write(self._answers.whole)
+            return
+        self._usage = b'"include_usage":true' in body or b'"include_usage": true' in body
+        self._left = self._tokens
+        self._transport.write(self._answers.first)
+        if self._interval:
+            self._due = self._loop.time() + self._interval
+            self._timer = self._loop.call_at(self._due, self._token)
+        else:
+            self._burst()
+
+    def _token(self) -> None:
+        self._left -= 1
+        if not self._left:
+            self._finish(self._answers.token)
+            return
+        self._transport.write(self._answers.token)
+        self._due += self._interval
+        self._timer = self._loop.call_at(self._due, self._token)
+
+    def _burst(self) -> None:
+        while self._left and not self._paused:
+            count = min(_BURST, self._left)
+            self._left -= count
+            if self._left:
+                self._transport.write(self._answers.token * count)
+            else:
+                self._finish(self._answers.token * count)
+
+    def _finish(self, tokens: bytes) -> None:
+        self._transport.write(tokens + self._answers.last + (self._answers.usage if self._usage else b"") + self._answers.done)
+
+
+async def serve(port: int, tokens: int, interval: float) -> None:
+    """Serve until cancelled; `interval` is in seconds."""
+    answers = prepare_answers("vllm_agent", tokens)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Connection(answers, tokens, interval), "127.0.0.1", port, backlog=2048)
+    await server.serve_forever()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--interval", type=float, default=20.0, help="milliseconds between two tokens; 0: no pause")
+    parser.add_argument("--tokens", type=int, default=64)
+    options = parser.parse_args()
+    uvloop.run(serve(options.port, options.tokens, options.interval / 1000))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,244 @@
+"""Runs inside LiteLLM: everything around a call that must be as LiteLLM does it, done by calling LiteLLM.
+
+Choosing the deployment, its limit of parallel requests, the parameters that the engine gets, what is logged of the answer, the
+headers. Steps that LiteLLM has inside longer functions and not as functions of their own are marked with where they come from.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import uuid
+from collections.abc import Coroutine
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from slipway.gateway.lane_stream import EventStream
+
+_PROVIDER = "hosted_vllm"
+_URLS = {"chat": "/chat/completions"}
+_tasks: set[asyncio.Task[Any]] = set()  # what is still being logged; a task without a reference may be dropped
+
+
+class Account:
+    """One call's dealings with LiteLLM, in the order in which the methods stand."""
+
+    def __init__(self, protocol: str, data: dict[str, Any], router: Any, key: Any) -> None:
+        self.protocol, self._data, self._router, self._key = protocol, data, router, key
+        self.model: str = data["model"]
+        self._kwargs: dict[str, Any] = dict(data)
+        self._logging = data["litellm_logging_obj"]
+        self._slot: Any = None
+        self.streams = data.get("stream") is True
+
+    async def choose_deployment(self) -> None:
+        """Router.acompletion up to the call. Raises LiteLLM's errors."""
+        router, kwargs = self._router, self._kwargs
+        router._update_kwargs_before_fallbacks(model=self.model, kwargs=kwargs)
+        # Router.async_function_with_fallbacks and _with_retries
+        kwargs["metadata"].update(
+            attempted_fallbacks=0, original_model_group=self.model, attempted_retries=0, max_retries=router.num_retries or 0,
+            model_group_size=len(router.get_model_list(model_name=self.model) or ()),
+        )  # fmt: skip
+        messages = kwargs.pop("messages")
+        model = kwargs.pop("model")
+        self._deployment = await router.async_get_available_deployment(
+            model=model, messages=messages, specific_deployment=kwargs.pop("specific_deployment", None), request_kwargs=kwargs
+        )
+        kwargs["messages"], kwargs["model"] = [dict(item) for item in messages], model
+        router._update_kwargs_with_deployment(deployment=self._deployment, kwargs=kwargs)
+        self.timeout = float(kwargs["timeout"]) if kwargs.get("timeout") else None
+        await router.async_routing_strategy_pre_call_checks(deployment=self._deployment, logging_obj=self._logging, parent_otel_span=None)
+
+    def take_slot(self) -> None:
+        """The deployment's max_parallel_requests. Raises LiteLLM's RateLimitError."""
+        limit = self._router._get_client(deployment=self._deployment, kwargs=self._kwargs, client_type="max_parallel_requests")
+        if limit is not None:
+            limit.acquire()
+            self._slot = limit
+
+    def leave(self) -> None:
+        slot, self._slot = self._slot, None
+        if slot is not None:
+            slot.release()
+
+    def prepare(self) -> bytes:
+        """What the engine is sent: litellm.completion's parameters for this provider, and its record of the call."""
+        import litellm
+        from litellm.litellm_core_utils.core_helpers import bind_budget_reservation_to_callbacks
+        from litellm.litellm_core_utils.get_litellm_params import get_litellm_params
+        from litellm.utils import get_non_default_completion_params, get_optional_params
+
+        params = self._deployment["litellm_params"]
+        self.url = params["api_base"].rstrip("/") + _URLS[self.protocol]
+        self._api_key = params.get("api_key") or ""
+        self.head = b"content-type: application/json\r\nauthorization: Bearer %b\r\n" % self._api_key.encode()
+        self._engine_model = params["model"].partition("/")[2]
+        kwargs = {**params, **self._kwargs}
+        messages = kwargs["messages"]
+        config = _chat_config()
+        messages = config.translate_developer_role_to_system_role(messages=messages)
+        known = {name: kwargs[name] for name in _optional_names() if name in kwargs and name not in ("model", "messages")}
+        extra = get_non_default_completion_params(kwargs=kwargs)
+        arguments = {
+            **extra,
+            **known,
+            "model": self._engine_model,
+            "custom_llm_provider": _PROVIDER,
+            "messages": messages,
+            "max_retries": 0,
+        }
+        optional = get_optional_params(**arguments)
+        optional.pop("max_retries", None)
+        bind_budget_reservation_to_callbacks(self._logging.litellm_params)
+        litellm_params = get_litellm_params(
+            acompletion=True, api_key=self._api_key, custom_llm_provider=_PROVIDER, api_base=params["api_base"],
+            litellm_call_id=kwargs.get("litellm_call_id"), model_alias_map=litellm.model_alias_map, metadata=kwargs.get("metadata"),
+            model_info=kwargs.get("model_info"), proxy_server_request=kwargs.get("proxy_server_request"),
+            litellm_metadata=kwargs.get("litellm_metadata"), drop_params=kwargs.get("drop_params"), max_retries=0,
+            timeout=kwargs.get("timeout"), litellm_trace_id=kwargs.get("litellm_trace_id"),
+        )  # fmt: skip
+        self._logging.update_environment_variables(
+            model=self._engine_model, user=kwargs.get("user"), optional_params=dict(optional), litellm_params=litellm_params,
+            custom_llm_provider=_PROVIDER,
+        )  # fmt: skip
+        extra_body = optional.pop("extra_body", None) or {}
+        body = config.transform_request(
+            model=self._engine_model, messages=messages, optional_params=optional, litellm_params=litellm_params, headers={}
+        )
+        body.update(extra_body)
+        if self.streams:
+            body["stream"], body["stream_options"] = True, {"include_usage": True}
+        self._logging.pre_call(
+            input=messages, api_key=self._api_key, additional_args={"complete_input_dict": body, "api_base": self.url, "headers": {}}
+        )
+        return json.dumps(body).encode()
+
+    def note_answer(self, began: datetime, headers: dict[str, str]) -> None:
+        """The head of the answer is there: BaseLLMHTTPHandler's timing."""
+        from litellm.litellm_core_utils.logging_utils import _set_duration_in_model_call_details
+
+        self._began, self._headers = began, headers
+        _set_duration_in_model_call_details(logging_obj=self._logging, start_time=began, end_time=datetime.now())
+        name = self._deployment["litellm_params"]["model"]
+        self._router.total_calls[name] += 1
+        self._router.success_calls[name] += 1
+
+    async def _describe(self, result: Any) -> dict[str, Any]:
+        """What LiteLLM makes its headers from: client() and Router.make_call on the way back."""
+        from litellm.litellm_core_utils.llm_response_utils.get_headers import get_response_headers
+        from litellm.litellm_core_utils.llm_response_utils.response_metadata import update_response_metadata
+        from litellm.router_utils.add_retry_fallback_headers import add_fallback_headers_to_response, add_retry_headers_to_response
+
+        result._hidden_params = {"additional_headers": get_response_headers(self._headers)}
+        update_response_metadata(
+            result=result,
+            logging_obj=self._logging,
+            model=self._engine_model,
+            kwargs={**self._deployment["litellm_params"], **self._kwargs},
+            start_time=self._began,
+            end_time=datetime.now(),
+        )
+        router_kwargs = {**self._kwargs, "model": self.model}
+        await self._router.increment_deployment_usage_for_response(response=result, request_kwargs=router_kwargs)
+        await self._router.set_response_headers(response=result, model_group=self.model, request_kwargs=router_kwargs)
+        add_retry_headers_to_response(response=result, attempted_retries=0)
+        add_fallback_headers_to_response(response=result, attempted_fallbacks=0)
+        hidden: dict[str, Any] = result._hidden_params
+        return hidden
+
+    async def stream_headers(self) -> dict[str, Any]:
+        from litellm import ModelResponse
+
+        return await self._describe(ModelResponse(stream=False))
+
+    async def finish(self, body: bytes) -> dict[str, Any]:
+        """Log an answer that is complete; gives what its headers are made from."""
+        from litellm.utils import _dispatch_success_logging
+
+        found = json.loads(body)
+        result = _model_response(found, self._engine_model, found.get("usage"), found["choices"][0].get("finish_reason"))
+        hidden = await self._describe(result)
+        self.leave()
+        _dispatch_success_logging(
+            logging_obj=self._logging, result=result, start_time=self._began, end_time=datetime.now(),
+            is_completion_with_fallbacks=False, is_litellm_internal_call=False,
+        )  # fmt: skip
+        return hidden
+
+    def note_first_token(self) -> None:
+        self._logging._update_completion_start_time(completion_start_time=datetime.now())
+
+    async def finish_stream(self, events: EventStream) -> None:
+        """Log a stream that has reached its end, which may be the engine's word that it failed."""
+        if events.failed:
+            await self._fail(str(events.body(events.failed)["error"].get("message")))
+            return
+        self._log(events, events.body(events.usage).get("usage") or {})
+
+    async def finish_left(self, events: EventStream) -> None:
+        """Log a stream whose client went away: the prompt as LiteLLM counts it, and one token for each event that came."""
+        import litellm
+        from litellm.proxy.common_request_processing import _record_streaming_client_disconnect_if_needed
+
+        await _record_streaming_client_disconnect_if_needed(None, self._data, client_disconnected=True)
+        prompt = await asyncio.to_thread(litellm.token_counter, model=self._engine_model, messages=self._kwargs["messages"])
+        # the first event carries the role only
+        came = max(events.events - 1, 0)
+        self._log(events, {"prompt_tokens": prompt, "completion_tokens": came, "total_tokens": prompt + came})
+
+    async def finish_broken(self, error: Exception) -> bytes:
+        """Log a stream that the engine broke off; gives the events that tell the client so, as LiteLLM ends such a stream."""
+        from litellm.proxy.common_request_processing import _sse_error_frames, sse_error_payload
+
+        failure = await self._fail(f"the engine broke off: {error}")
+        return "".join(_sse_error_frames(sse_error_payload(failure)[1])).encode()
+
+    async def _fail(self, message: str) -> Exception:
+        import litellm
+        from litellm.proxy import proxy_server
+
+        failure: Exception = litellm.APIConnectionError(message=message, llm_provider=_PROVIDER, model=self._engine_model)
+        self._keep(self._logging.dispatch_failure_handlers(exception=failure, traceback_exception="", prefer_async_handlers=True))
+        await proxy_server.proxy_logging_obj.post_call_failure_hook(
+            user_api_key_dict=self._key, original_exception=failure, request_data=self._data
+        )
+        return failure
+
+    def _log(self, events: EventStream, usage: dict[str, Any]) -> None:
+        result = _model_response(events.body(events.first), self._engine_model, usage, events.finish_reason())
+        self._keep(
+            self._logging.dispatch_success_handlers(result, cache_hit=False, start_time=None, end_time=None, prefer_async_handlers=True)
+        )
+
+    def _keep(self, logging: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(logging)
+        _tasks.add(task)
+        task.add_done_callback(_tasks.discard)
+
+
+def _model_response(found: dict[str, Any], model: str, usage: dict[str, Any] | None, finish_reason: str | None) -> Any:
+    """LiteLLM's type for an answer, with what is logged of it; texts are not."""
+    from litellm import ModelResponse
+
+    choice = {"index": 0, "finish_reason": finish_reason or "stop", "message": {"role": "assistant", "content": ""}}
+    return ModelResponse(
+        id=found.get("id") or f"chatcmpl-{uuid.uuid4()}", created=found.get("created"), model=model, object="chat.completion",
+        choices=[choice], usage=usage or {},
+    )  # fmt: skip
+
+
+def _chat_config() -> Any:
+    import litellm
+
+    return litellm.HostedVLLMChatConfig()
+
+
+@cache
+def _optional_names() -> tuple[str, ...]:
+    from litellm.utils import get_optional_params
+
+    parameters = inspect.signature(get_optional_params).parameters.values()
+    return tuple(item.name for item in parameters if item.kind is not item.VAR_KEYWORD)

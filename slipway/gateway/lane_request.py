@@ -1,0 +1,133 @@
+"""Runs inside LiteLLM: which requests the lane carries, and why not the others."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+# where a protocol is spoken; LiteLLM's other spellings (/engines/…, /openai/deployments/…) do not take the lane
+PATHS = {
+    "/v1/chat/completions": "chat",
+    "/chat/completions": "chat",
+}
+
+# Parameters with which LiteLLM does more than one call with one answer, beside those on its own list of what it takes for itself
+_BEYOND = frozenset({
+    "context_window_fallbacks", "content_policy_fallbacks", "guardrail_config", "policies", "mock_tool_calls", "mock_delay",
+    "mock_testing_fallbacks", "mock_testing_context_fallbacks", "mock_testing_content_policy_fallbacks", "mock_testing_rate_limit_error",
+    "base_url", "user_config", "priority", "extra_headers", "extra_body", "extra_query", "timeout", "success_callback", "failure_callback",
+    "callbacks", "additional_drop_params", "drop_params", "thinking", "web_search_options", "modalities", "audio", "prediction",
+    "functions", "function_call", "store", "deployment_id", "no_log", "agent_id", "router_settings_override", "include_fallback_errors",
+    "disable_fallbacks", "cache_control_injection_points", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "verbosity",
+})  # fmt: skip
+
+
+@cache
+def _for_litellm() -> frozenset[str]:
+    from litellm.types.utils import all_litellm_params
+
+    return _BEYOND | frozenset(all_litellm_params) - {"metadata"}
+
+
+@dataclass
+class Passage:
+    """What the lane knows of one request: `send` is the server's own, past every middleware."""
+
+    protocol: str
+    send: Callable[[Any], Awaitable[None]]
+    reason: str = ""
+    hit: bool = False
+    model: str = ""  # as the client wrote it
+    wants_usage: bool = False  # at the end of a stream
+    stream: Any = None
+
+    def pass_on(self, reason: str) -> None:
+        self.reason = reason
+
+    @property
+    def verdict(self) -> str:
+        """The value of x-slipway-lane."""
+        return "hit" if self.hit else f"pass; {self.reason or 'refused before the engine was asked'}"
+
+
+def why_not(passage: Passage, data: dict[str, Any], headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """Why a request goes through LiteLLM, as far as its parsed body and LiteLLM's configuration tell; empty: it may take the lane."""
+    if any(name.startswith(b"x-litellm-") and name not in _HARMLESS for name, _ in headers):
+        return "a header that steers LiteLLM"
+    beyond = sorted(_for_litellm() & data.keys())
+    if beyond:
+        return f"parameter {beyond[0]}"
+    shape = _shape(data)
+    if shape:
+        return shape
+    passage.model = data["model"]
+    passage.wants_usage = bool((data.get("stream_options") or {}).get("include_usage"))
+    return _configuration(passage.model)
+
+
+_HARMLESS = {b"x-litellm-api-key", b"x-litellm-call-id", b"x-litellm-end-user-id", b"x-litellm-customer-id"}
+
+
+def _shape(data: dict[str, Any]) -> str:
+    """What is missing or of a wrong type, so that LiteLLM says it in its own words."""
+    messages = data.get("messages")
+    if not isinstance(data.get("model"), str):
+        return "no model"
+    if not isinstance(messages, list) or not messages or not all(map(_is_message, messages)):
+        return "messages of a wrong shape"
+    if data.get("stream") not in (None, True, False):
+        return "stream of a wrong type"
+    options = data.get("stream_options")
+    if options is not None and (not isinstance(options, dict) or not data.get("stream") or options.keys() - {"include_usage"}):
+        return "stream_options"
+    if isinstance(data.get("tool_choice"), dict) and not data.get("stream"):
+        # the engine ends such an answer with the reason "stop", as OpenAI does; LiteLLM makes "tool_calls" of it
+        return "tool_choice of one function"
+    if isinstance(data.get("metadata"), str):
+        return "metadata of a wrong type"
+    return ""
+
+
+def _is_message(item: object) -> bool:
+    return isinstance(item, dict) and "role" in item and isinstance(item.get("content"), (str, list, type(None)))
+
+
+def _configuration(model: str) -> str:
+    import litellm
+    from litellm.proxy import proxy_server
+
+    router, settings = proxy_server.llm_router, proxy_server.general_settings
+    if router is None or model not in router.model_names:
+        return "not a route of this gateway"
+    if any(item["litellm_params"]["model"].partition("/")[0] != "hosted_vllm" for item in router.get_model_list(model_name=model) or ()):
+        return "a route with another provider"
+    if router.fallbacks or router.context_window_fallbacks or router.content_policy_fallbacks or router.num_retries:
+        return "fallbacks or retries"
+    if litellm.cache is not None or router.cache_responses:
+        return "caching"
+    if settings.get("store_prompts_in_spend_logs"):
+        return "spend logs with the text"
+    foreign = next((name for name in map(_foreign, _callbacks()) if name), "")
+    return f"callback {foreign}" if foreign else ""
+
+
+def _callbacks() -> Iterable[Any]:
+    import litellm
+
+    return itertools.chain(litellm.callbacks, litellm.success_callback, litellm._async_success_callback, litellm.input_callback)
+
+
+# LiteLLM's own bookkeeping, which wants numbers; any other integration may want the answer's text
+_OWN = ("litellm.proxy.hooks.", "litellm.router", "litellm._service_logger", "litellm.integrations.shadow_eval_logger",
+        "litellm.integrations.prometheus", "slipway.")  # fmt: skip
+
+
+def _foreign(callback: Any) -> str:
+    """The name of a callback that may want the text of an answer; empty for LiteLLM's bookkeeping."""
+    if isinstance(callback, str):
+        return "" if callback == "prometheus" else callback
+    owner = callback if hasattr(callback, "__qualname__") else type(callback)
+    return "" if owner.__module__.startswith(_OWN) else str(owner.__qualname__)

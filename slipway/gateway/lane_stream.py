@@ -1,0 +1,96 @@
+"""Runs inside LiteLLM: what happens to the bytes of a streamed answer between the engine's socket and the client's.
+
+Nothing is parsed. The end of a read that is no end of an event waits for its rest, names are replaced in place where the engine
+answers with others than the client expects, and the event with the usage is kept, and kept back where the client did not ask.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+_END = b"\n\n"
+_USAGE_ONLY = b'"choices":[]'
+_ERROR = b'data: {"error":'
+_MODEL = re.compile(rb'"model":"[^"\\]*"')
+
+
+class Names:
+    """What the engine calls by another name than the client does.
+
+    vLLM answers with the first of its served names, whatever name it was asked by, and says `reasoning` where LiteLLM's clients
+    read `reasoning_content`. Quotes within a JSON string are escaped, so the bytes `"model":"x"` are never part of a text.
+    """
+
+    def __init__(self, model: str, others: tuple[tuple[bytes, bytes], ...]) -> None:
+        self._wanted = b'"model":%b' % json.dumps(model).encode()
+        self._others = others
+
+    def replacements(self, start: bytes) -> tuple[tuple[bytes, bytes], ...]:
+        """Pairs of bytes for `bytes.replace`, given the start of an answer, which names the model."""
+        found = _MODEL.search(start)
+        return ((found[0], self._wanted), *self._others) if found and found[0] != self._wanted else self._others
+
+    def apply(self, body: bytes) -> bytes:
+        """A whole answer with the client's names."""
+        for old, new in self.replacements(body):
+            body = body.replace(old, new)
+        return body
+
+
+class EventStream:
+    """One answer's events: `feed` gives what the client gets of each read."""
+
+    def __init__(self, names: Names, wants_usage: bool) -> None:
+        self._names, self._wants_usage = names, wants_usage
+        self._replacements: tuple[tuple[bytes, bytes], ...] = ()
+        self._rest = b""
+        self.first = self.usage = self.last = self.failed = b""
+        self.events = 0
+
+    def feed(self, data: bytes) -> bytes:
+        """What to send on after this read; may be empty while an event is incomplete."""
+        if self._rest:
+            data, self._rest = self._rest + data, b""
+        if not data.endswith(_END):
+            cut = data.rfind(_END) + 2
+            if cut == 1:
+                self._rest = data
+                return b""
+            data, self._rest = data[:cut], data[cut:]
+        if not self.first:
+            self.first = data[: data.find(_END)]
+            self._replacements = self._names.replacements(self.first)
+        self.events += data.count(_END)
+        if b'"finish_reason":"' in data:
+            self.last = data
+        if _ERROR in data:
+            self.failed = data[data.find(_ERROR) :].partition(_END)[0]
+        if _USAGE_ONLY in data:
+            data = self._take_usage(data)
+        for old, new in self._replacements:
+            data = data.replace(old, new)
+        return data
+
+    def end(self) -> bytes:
+        """What is left when the engine has closed the answer."""
+        data, self._rest = self._rest, b""
+        return data
+
+    def _take_usage(self, data: bytes) -> bytes:
+        events = data.split(_END)
+        self.usage = next(event for event in events if _USAGE_ONLY in event)
+        return data if self._wants_usage else _END.join(event for event in events if event is not self.usage)
+
+    def body(self, event: bytes) -> dict[str, Any]:
+        """The JSON of one event; empty where it has none."""
+        start = event.find(b"data: {")
+        try:
+            found = json.loads(event[start + 6 :].partition(_END)[0]) if start >= 0 else {}
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def finish_reason(self) -> str | None:
+        return self.last.rpartition(b'"finish_reason":"')[2].partition(b'"')[0].decode() or None

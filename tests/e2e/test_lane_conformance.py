@@ -1,0 +1,116 @@
+"""Every request of the data files, once through the lane and once through LiteLLM: status, headers, body, events and spend row."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from slipway.database.urls import libpq_url
+from slipway.paths import build_paths
+from tests.e2e.conformance.cases import Case, read_cases
+from tests.e2e.conformance.compare import level_body, level_headers, level_text
+from tests.e2e.conformance.differences import level_row
+from tests.e2e.conformance.gateways import Pair, make_keys, second_gateway
+from tests.e2e.conftest import ROOT, Stack, until
+
+CASES = read_cases("chat")
+# LiteLLM resets a kept connection after some refusals, with the lane and without
+_FRESH = httpx.Limits(max_keepalive_connections=0)
+_AT_ONCE = 3  # requests on each gateway; the stack's routes take 4
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict[str, str]
+    text: str
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def call_id(self) -> str:
+        return self.headers.get("x-litellm-call-id", "")
+
+
+@pytest.fixture(scope="module")
+def pair(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    with second_gateway(stack, tmp_path_factory.mktemp("second-gateway")) as url:
+        yield Pair(stack.url, url, make_keys(stack.url))
+
+
+@pytest.fixture(scope="module")
+def answers(stack: Stack, pair: Pair) -> dict[str, tuple[Answer, Answer]]:
+    """Case -> the lane's answer and LiteLLM's, each with its spend rows."""
+
+    def ask(url: str) -> list[Answer]:
+        with httpx.Client(base_url=url, timeout=120, limits=_FRESH) as client, ThreadPoolExecutor(_AT_ONCE) as pool:
+            return list(pool.map(lambda case: send(client, case, pair.keys), CASES))
+
+    with ThreadPoolExecutor(2) as pool:
+        lane, litellm = pool.map(ask, (pair.lane, pair.litellm))
+    found = {case.name: both for case, both in zip(CASES, zip(lane, litellm, strict=True), strict=True)}
+    _attach_rows(stack, list(found.values()))
+    return found
+
+
+def send(client: httpx.Client, case: Case, keys: dict[str, str]) -> Answer:
+    key = keys.get(case.key, case.key)
+    headers = {"content-type": "application/json", "accept-encoding": "identity"}
+    if key:
+        headers[case.header] = key if case.header != "authorization" else f"Bearer {key}"
+    response = client.post(case.path, content=case.body, headers=headers)
+    return Answer(response.status_code, dict(response.headers), response.text)
+
+
+def _attach_rows(stack: Stack, pairs: list[tuple[Answer, Answer]]) -> None:
+    """Give each answer its spend rows, once every good answer has one, and refused ones have as many on both sides."""
+    url = libpq_url((build_paths(ROOT, stack.environ, stack.environ["STACK_NAME"]).secrets / "DATABASE_URL").read_text().strip())
+    ids = [answer.call_id for pair in pairs for answer in pair]
+
+    def settled() -> bool:
+        with psycopg.connect(url, row_factory=dict_row) as connection:
+            rows = connection.execute('SELECT * FROM "LiteLLM_SpendLogs" WHERE litellm_call_id = ANY(%s)', (ids,)).fetchall()
+        for answer in (answer for pair in pairs for answer in pair):
+            answer.rows = [row for row in rows if answer.call_id and row["litellm_call_id"] == answer.call_id]
+        return all(len(lane.rows) == len(litellm.rows) and (lane.status != 200 or lane.rows) for lane, litellm in pairs)
+
+    until(settled, 60, "as many spend rows from both gateways")
+
+
+@pytest.fixture(params=CASES, ids=lambda case: case.name)
+def case(request: pytest.FixtureRequest) -> Case:
+    found: Case = request.param
+    return found
+
+
+def test_the_lane_takes_what_it_should_and_says_why_not(case: Case, answers: dict[str, tuple[Answer, Answer]]) -> None:
+    lane, litellm = answers[case.name]
+
+    assert (lane.headers.get("x-slipway-lane"), litellm.headers.get("x-slipway-lane")) == (case.verdict, "pass; LANE=off"), lane.text
+
+
+def test_both_give_the_same_answer(case: Case, answers: dict[str, tuple[Answer, Answer]]) -> None:
+    def level(answer: Answer) -> Any:
+        body = level_body(case.protocol, answer.headers.get("content-type", ""), answer.text)
+        return {"status": answer.status, "headers": level_headers(answer.headers), "body": body}
+
+    lane, litellm = map(level, answers[case.name])
+
+    assert lane == litellm
+
+
+def test_both_leave_the_same_spend_row(case: Case, answers: dict[str, tuple[Answer, Answer]]) -> None:
+    lane, litellm = (
+        level_text(json.dumps([level_row(row) for row in answer.rows], indent=1, default=str)) for answer in answers[case.name]
+    )
+
+    assert lane == litellm
+    if answers[case.name][0].status == 200:
+        assert len(answers[case.name][0].rows) == 1
