@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path as File
 
@@ -16,6 +17,9 @@ _DEEPEST = 20
 
 # where the construct begins says more than the end of the file, where the parser notices
 _FROM_THE_START = ("while scanning a quoted scalar", "while scanning a simple key")
+
+# what a terminal would obey instead of showing it
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 Path = tuple[str | int, ...]
 
@@ -93,6 +97,9 @@ def _mapping(node: yaml.MappingNode, at: Path, document: Document, loader: yaml.
             shown = key if key is not None else "a list or mapping"
             document.problems.append(Problem(document.path, line, f"a key must be text, not {shown}", "put it in quotes"))
             continue
+        if _CONTROL.search(key) or set(key) & {"\n", "\t"}:
+            document.problems.append(Problem(document.path, line, f"a key holds a control character: {key!r}"))
+            continue
         if key in values:
             first = document.lines[(*at, key)]
             document.problems.append(Problem(document.path, line, f"duplicate key {key!r}: line {first} has it already"))
@@ -110,11 +117,14 @@ def _value(node: yaml.Node, at: Path, document: Document, loader: yaml.SafeLoade
             document.lines[(*at, index)] = item.start_mark.line + 1
         return [_value(item, (*at, index), document, loader) for index, item in enumerate(node.value)]
     try:
-        return loader.construct_object(node)
-    except yaml.YAMLError as error:
-        raise error
-    except ValueError as error:  # a date such as 2026-13-45
-        raise yaml.constructor.ConstructorError(None, None, str(error), node.start_mark) from error
+        value: object = loader.construct_object(node)
+    except (ValueError, LookupError, TypeError, AttributeError) as error:  # a date such as 2026-13-45, or `!!bool maybe`
+        reason = str(error) if isinstance(error, ValueError) else f"{node.value!r} is no {node.tag.rpartition(':')[2]}"
+        raise yaml.constructor.ConstructorError(None, None, reason, node.start_mark) from error
+    if isinstance(value, str) and _CONTROL.search(value):
+        line = node.start_mark.line + 1
+        document.problems.append(Problem(document.path, line, "the value holds a control character", "write it without"))
+    return value
 
 
 def _syntax_problem(path: str, text: str, error: yaml.YAMLError) -> Problem:
@@ -125,6 +135,7 @@ def _syntax_problem(path: str, text: str, error: yaml.YAMLError) -> Problem:
     mark = next(filter(None, marks), None)
     line = mark.line + 1 if mark else _unreadable_line(text, error)
     lines = text.splitlines()
+    line = min(line, max(1, len(lines)))  # what is missing at the end is missing on the last line
     if 0 < line <= len(lines) and "\t" in lines[line - 1][: len(lines[line - 1]) - len(lines[line - 1].lstrip())]:
         return Problem(path, line, "YAML forbids tabs in indentation", "use spaces")
     reason = getattr(error, "problem", None) or getattr(error, "reason", None) or "it does not parse"

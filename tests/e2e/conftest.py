@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 MASTER_KEY = "sk-FAKE"
@@ -116,3 +117,35 @@ def virtual_key(stack: Stack) -> Iterator[str]:
         key = client.post("/key/generate", json={}).raise_for_status().json()["key"]
         yield key
         client.post("/key/delete", json={"keys": [key]})
+
+
+AskEngine = Callable[[Any], Any]
+
+
+@pytest.fixture(scope="session")
+def ask_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AskEngine]:
+    """Asks vLLM's own argument parser, in one process of the engine's Python for the whole run; no stack is needed."""
+    folder = tmp_path_factory.mktemp("rendered")
+    subprocess.run([ROOT / "runMe.sh", "render", "demo", "--to", folder], check=True, capture_output=True, timeout=120)
+    vllm = Path(yaml.safe_load((folder / "models.yml").read_text())["engines"][0]["command"][0])
+    argv = [vllm.with_name("python"), ROOT / "tests/e2e/ask_engine.py", ROOT]
+    said = folder / "stderr"
+    with (
+        said.open("w") as errors,
+        subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True) as engine,
+    ):
+        assert engine.stdin and engine.stdout
+        questions, answers = engine.stdin, engine.stdout
+
+        def ask(question: Any) -> Any:
+            questions.write(json.dumps(question) + "\n")
+            questions.flush()
+            answer = answers.readline()
+            assert answer, said.read_text()
+            return json.loads(answer)
+
+        try:
+            yield ask
+        finally:
+            questions.close()
+            engine.wait(30)

@@ -122,3 +122,19 @@ def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
     path = tmp_path / "vars.env"
     path.write_bytes(b"\xef\xbb\xbfMODEL=demo\n")
     assert read_text(path, "vars.env") == ("MODEL=demo\n", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('"a\\x1b[2J": 1\n', r"x.yml:1: a key holds a control character: 'a\x1b[2J'"),
+        ('a: 1\n"b\\nc": 1\n', r"x.yml:2: a key holds a control character: 'b\nc'"),
+        ('a:\n- "\\e[31m"\n', "x.yml:2: the value holds a control character (write it without)"),
+        ("a: 1\nb: {", "x.yml:2: not valid YAML: while parsing a flow node, did not find expected node content"),
+        ("a: 1\nb: {\n", "x.yml:2: not valid YAML: while parsing a flow node, did not find expected node content"),
+        ("a: !!bool maybe\n", "x.yml:1: not valid YAML: 'maybe' is no bool"),
+        ("a: !!timestamp never\n", "x.yml:1: not valid YAML: 'never' is no timestamp"),
+    ],
+)
+def test_control_characters_unfitting_tags_and_a_missing_end_are_problems_at_their_line(text: str, message: str) -> None:
+    assert [str(problem) for problem in read_document("x.yml", text).problems] == [message]

@@ -162,7 +162,7 @@ COMMAND = "command: vllm serve a/b\n"
 BAD_INPUT = {
     "YAML that does not parse": (
         {"models/demo.yml": "a: {b\n"},
-        "models/demo.yml:2: not valid YAML: while parsing a flow mapping, did not find expected ',' or '}'",
+        "models/demo.yml:1: not valid YAML: while parsing a flow mapping, did not find expected ',' or '}'",
     ),
     "a tab": ({"models/demo.yml": COMMAND + "env:\n\tA: b\n"}, "models/demo.yml:3: YAML forbids tabs in indentation (use spaces)"),
     "a duplicate key": ({"models/demo.yml": COMMAND + COMMAND}, "models/demo.yml:2: duplicate key 'command': line 1 has it already"),
