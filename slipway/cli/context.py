@@ -68,6 +68,15 @@ class App:
         if found.errors:
             raise ConfigError(found.errors)
 
+    def fit(self, configuration: Configuration, *, refuse: bool = True) -> Configuration:
+        """The configuration with a context that fits, saying what was changed. Raises ConfigError for what cannot fit at all."""
+        from slipway.memory import fit_launch, propose_context
+
+        fitted, note = (fit_launch if refuse else propose_context)(self.sources, configuration, self.environ)
+        if note:
+            click.echo(f"{click.style('note:', fg='yellow')} {note}", err=True)
+        return fitted
+
     def launcher(self, reporter: Reporter | None = None) -> LocalLauncher:
         """The launcher that RUNTIME names."""
         from slipway.launchers.base import SilentReporter

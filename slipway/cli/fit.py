@@ -10,10 +10,8 @@ import click
 
 from slipway.cli.context import App, make_app, with_overrides
 from slipway.cli.tables import format_bytes, format_table
-from slipway.configuration import Configuration, configure, read_configuration
-from slipway.engines import build_plan
+from slipway.configuration import configure, read_configuration
 from slipway.errors import UsageError
-from slipway.plan import Site
 from slipway.recipe import model_names, read_recipe
 from slipway.settings import parse_size
 
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     from slipway.fit.engine import EngineOptions
     from slipway.fit.prediction import Host, Model, Prediction
     from slipway.fit.subject import Subject
+    from slipway.memory import Machine
 
 _BAR = 60  # characters
 _FILLS = {"weights": "█", "activations": "▓", "CUDA graphs": "▓", "runtime": "▓", "KV cache": "▒"}
@@ -48,7 +47,8 @@ def command(model: str, gpu: str, gpus: int | None, context: str, cache_dtype: s
     changes = _Changes(gpus or 0, _tokens(context), cache_dtype)
     subject = changes.apply(_subject(app, name))
     facts = _facts(app, subject.model)
-    device, host = _device(app)
+    machine = _machine(app)
+    device, host = machine.device, machine.host
     prediction = _predict(facts, device, subject, host)
     remedies = [] if prediction.fits else find_remedies(prediction, _variants(app, name, changes), host)
     elsewhere = survey(facts, subject.options) if device.kind == "cpu" else []
@@ -89,23 +89,18 @@ def _subject(app: App, name: str) -> Subject:
     """A model file's engine as a launch would start it; for a hub id or a folder, an engine without flags."""
     from slipway.fit.engine import EngineOptions
     from slipway.fit.subject import Subject
+    from slipway.memory import planned_subject
 
     if _is_recipe(app, name):
-        return _planned(app, read_configuration(app.sources, name))
+        return planned_subject(app.sources, read_configuration(app.sources, name))
     share = app.sources.globals.value("GPU_MEMORY_UTILIZATION")
     return Subject(name, EngineOptions(utilization=share if isinstance(share, float) else EngineOptions.utilization))
-
-
-def _planned(app: App, configuration: Configuration) -> Subject:
-    from slipway.fit.subject import read_subject
-
-    plan = build_plan(configuration, app.hardware(), Site(root=str(app.root), generated="/", secrets="/"))
-    return read_subject(plan.engines[0].argv, plan.engines[0].env)
 
 
 def _variants(app: App, name: str, changes: _Changes) -> list[tuple[str, Model, EngineOptions]]:
     """The model file's other variants, as far as their facts are on this machine."""
     from slipway.fit.facts import NoFacts, find_facts
+    from slipway.memory import planned_subject
 
     if not _is_recipe(app, name):
         return []
@@ -115,7 +110,7 @@ def _variants(app: App, name: str, changes: _Changes) -> list[tuple[str, Model, 
     for variant in recipe.variant_names if recipe else ():
         if variant == chosen or recipe is None:
             continue
-        subject = changes.apply(_planned(app, configure(app.sources, recipe, variant, app.hardware().names)))
+        subject = changes.apply(planned_subject(app.sources, configure(app.sources, recipe, variant, app.hardware().names)))
         try:
             facts = find_facts(subject.model, app.sources.models, app.environ)
         except NoFacts:
@@ -143,20 +138,13 @@ def _facts(app: App, model: str) -> Model:
     return found
 
 
-def _device(app: App) -> tuple[Device, Host]:
-    from slipway.fit.devices import gpu_device
-    from slipway.fit.host import read_cpu
-    from slipway.fit.prediction import Host
+def _machine(app: App) -> Machine:
+    from slipway.memory import find_machine
 
-    hardware = app.hardware()
-    if hardware.device != "cpu":
-        if not hardware.gpu or not hardware.gpu.memory:
-            raise UsageError("this machine's GPU does not say how much memory it has", hint="name it or its memory: --gpu 48GiB")
-        return gpu_device(hardware.gpu), Host()
-    device, host = read_cpu()
-    if device is None:
-        raise UsageError("there is no GPU here, and /proc does not say how much memory", hint="name a GPU: --gpu h200")
-    return device, host
+    found = find_machine(app.hardware())
+    if found is None:
+        raise UsageError("this machine does not say how much memory it has", hint="name a GPU or its memory: --gpu h200, --gpu 48GiB")
+    return found
 
 
 def _predict(facts: Model, device: Device, subject: Subject, host: Host) -> Prediction:

@@ -20,7 +20,7 @@ def command(model: str, folder: Path | None, overrides: tuple[str, ...]) -> None
     """Print every file and command that a launch of MODEL would use."""
     app = make_app(overrides, model)
     paths = app.paths()
-    configuration = read_configuration(app.sources)
+    configuration = app.fit(read_configuration(app.sources), refuse=False)
     app.preflight(configuration)
     external = names_external_database(paths, app.environ)
     stack = plan_stack(paths, app.hardware(), configuration, external_database=external)

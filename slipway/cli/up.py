@@ -13,7 +13,7 @@ from slipway.configuration import read_configuration
 
 @click.command("up")
 @click.argument("model", required=False, default="")
-@click.option("--force", is_flag=True, help="Launch even what the model file says this machine cannot run.")
+@click.option("--force", is_flag=True, help="Launch even what cannot run or fit on this machine.")
 @with_overrides
 def command(model: str, force: bool, overrides: tuple[str, ...]) -> None:
     """Launch MODEL (default: what MODEL= names), wait until it answers, and say how to use it."""
@@ -21,6 +21,7 @@ def command(model: str, force: bool, overrides: tuple[str, ...]) -> None:
     configuration = read_configuration(app.sources)
     if not force:
         check_requirements(app.sources, configuration, app.engine_version())
+        configuration = app.fit(configuration)
     app.preflight(configuration)
     with open_reporter() as reporter:
         access = app.launcher(reporter).up(configuration)

@@ -139,14 +139,10 @@ def why_not(prediction: Prediction) -> str:
     """One sentence on what is too large; empty where it fits."""
     if prediction.fits:
         return ""
-    left = prediction.budget - prediction.weights_bytes - prediction.reserve.total
-    if left <= 0:
-        return (
-            f"weights of {_gib(prediction.weights_bytes)} and {_gib(prediction.reserve.total)} for activations and graphs"
-            f" are more than the {_gib(prediction.budget)} that vLLM may take of each GPU"
-            if prediction.device.kind != "cpu"
-            else f"weights of {_gib(prediction.weights_bytes)} are more than the {_gib(prediction.budget)} that vLLM may take"
-        )
+    if prediction.budget <= prediction.weights_bytes + prediction.reserve.total:
+        others = f" and {_gib(prediction.reserve.total)} for activations and graphs" if prediction.reserve.total else ""
+        each = " of each GPU" if prediction.device.kind != "cpu" else ""
+        return f"weights of {_gib(prediction.weights_bytes)}{others} are more than the {_gib(prediction.budget)} that vLLM may take{each}"
     longest = f"; {prediction.longest:,} do" if prediction.longest else ""
     return f"{prediction.context:,} tokens of context do not fit into a KV cache of {_gib(prediction.cache)}{longest}"
 

@@ -67,16 +67,17 @@ class Prediction:
         return max(self.weights.stages)
 
 
-def predict(model: Model, device: Device, options: EngineOptions, host: Host | None = None) -> Prediction:
+def predict(model: Model, device: Device, options: EngineOptions, host: Host | None = None, *, certain: bool = False) -> Prediction:
     """Predict what vLLM 0.32 would do with `model` on `options.gpus` of `device`.
 
-    A context of 0 in `options` means the model's own. Raises caches.UnknownCacheFormat, pool.CannotPool.
+    A context of 0 in `options` means the model's own; `certain` leaves the estimates out.
+    Raises caches.UnknownCacheFormat, pool.CannotPool.
     """
     setting = build_setting(model, device, options, host)
     pool = build_pool_of(setting)
     context = options.max_model_len or model.architecture.context
     weights = predict_weights(model.architecture, model.quantization, model.checkpoint, options)
-    reserve = predict_reserve(model.architecture, options, device, context)
+    reserve = Reserve(0, 0, 0) if certain else predict_reserve(model.architecture, options, device, context)
     budget = math.ceil(device.memory * options.utilization)
     memory = [options.cache_bytes or budget - stage - reserve.total for stage in weights.stages]
     enough = all(stage + reserve.total + (options.cache_bytes or 0) <= _most(device, options) for stage in weights.stages)

@@ -83,7 +83,7 @@ def size_cache(case: dict[str, Any], folder: Path) -> dict[str, Any]:
             "tokens": cache.kv_cache_size_tokens,
             "concurrency": cache.kv_cache_max_concurrency,
             "blocks": cache.num_gpu_blocks,
-            "block": cache.block_size,
+            "longest": config.model_config.max_model_len,
             "architecture": config.model_config.architecture,
         }
     finally:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from slipway.fit.facts import read_folder
 from slipway.fit.host import read_cpu
 from slipway.fit.prediction import predict
 from slipway.fit.weights import checkpoint_bytes
+from slipway.launchers.local_environments import engine_blueprint
 from tests.e2e.fit_cases import CASES, Case
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,7 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def reports(folder: Path) -> Iterator[dict[str, dict[str, Any]]]:
     """What vLLM says of every case, by its name; all of them in one process."""
-    python = next((ROOT / ".slipway/envs").glob("engine-cpu-*/bin/python"))
+    python = ROOT / ".slipway/envs" / engine_blueprint(ROOT, "cpu").folder_name / "bin/python"
     # two workers on a machine with one memory node must not each want a node of their own
     environ = {**os.environ, "VLLM_CPU_OMP_THREADS_BIND": "nobind"}
     done = subprocess.run(
@@ -58,6 +60,12 @@ def test_vllm_reports_the_tokens_and_the_weights_that_fit_predicts(case: Case, f
     assert device
     options = EngineOptions(cache_bytes=case.memory, **{_OPTIONS[name]: value for name, value in case.flags.items()})
     found = predict(model, device, options, host)
+    if options.max_model_len < 0:
+        # vLLM searches for the longest context that fits, and `fit` does so too
+        found = predict(model, device, replace(options, max_model_len=0), host)
+        assert 0 < found.longest < found.context
+        assert found.longest == pytest.approx(report["longest"], rel=0.01)
+        found = predict(model, device, replace(options, max_model_len=found.longest), host)
     assert found.capacity.tokens == pytest.approx(report["tokens"], rel=0.01)
     assert found.capacity.blocks == pytest.approx(report["blocks"], rel=0.01)
     computed = checkpoint_bytes(model.architecture, model.quantization, drafts=model.checkpoint.draft != 0)

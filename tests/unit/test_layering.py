@@ -22,7 +22,7 @@ ROWS = (
     ("observe",),
     ("database",),
     ("explain", "process", "render"),
-    ("gateway",),
+    ("gateway", "memory"),
     ("engines",),
     ("plan",),
     ("admission", "authoring"),

@@ -144,3 +144,10 @@ def test_facts_that_lack_a_number_are_named(run: Callable[..., Say], checkout: P
     (checkout / "models/facts/org--unknown.json").write_text(json.dumps({"source": ["a card"], "config": config}))
     message = "error: the memory of org/unknown cannot be predicted: models/facts/org--unknown.json does not say hidden_size\n"
     assert run("fit", "unknown", "--gpu", "h200") == (1, "", message)
+
+
+def test_up_refuses_what_cannot_fit_before_anything_starts(run: Callable[..., Say], checkout: Path) -> None:
+    status, out, err = run("up", "eight", "-o", "GPU=12GiB", "-o", "VARIANT=base")
+    assert (status, out) == (2, "")
+    assert err.startswith("error: models/eight.yml:1: eight cannot fit on 1 x 12GiB: weights of 15.0 GiB are more than the 9.0 GiB that")
+    assert not (checkout / ".slipway").exists()
