@@ -18,6 +18,9 @@ class UnknownQuantization(NoFacts):
     """The checkpoint is packed in a way that is not known here."""
 
 
+_EXPERTS = (re.compile(r"\.experts\."),)
+
+
 @dataclass(frozen=True)
 class Packing:
     """`bits` for each weight; one scale of `scale` bytes for `group` inputs (0: all of a row) of `rows` outputs (0: all).
@@ -43,28 +46,35 @@ class Packing:
 
 @dataclass(frozen=True)
 class Quantization:
-    """Which matrices are packed how. `kept` names those that are not, `only` the sole ones that are (empty: all linear ones)."""
+    """Which matrices are packed how. `kept` names those that are not; `only` the ones that `packing` is for (empty: all linear ones).
+
+    `rest` packs the other linear ones, where a checkpoint has two packings.
+    """
 
     packing: Packing
     kept: tuple[re.Pattern[str], ...] = ()
     only: tuple[re.Pattern[str], ...] = ()
+    rest: Packing | None = None
     kv_fp8: bool = False  # the checkpoint asks for an fp8 KV cache
 
     def packs(self, matrix: Matrix) -> bool:
-        if not matrix.linear or matrix.name == "lm_head":
-            return False
-        name = matrix.name
-        if self.only and not any(pattern.search(name) for pattern in self.only):
-            return False
-        return not any(pattern.search(name) for pattern in self.kept)
+        return self.packing_of(matrix) is not None
+
+    def packing_of(self, matrix: Matrix) -> Packing | None:
+        """How `matrix` is packed; None for one that is as it was."""
+        if not matrix.linear or matrix.name == "lm_head" or any(pattern.search(matrix.name) for pattern in self.kept):
+            return None
+        meant = not self.only or any(pattern.search(matrix.name) for pattern in self.only)
+        return self.packing if meant else self.rest
 
 
 def matrix_bytes(matrix: Matrix, dtype: str, quantization: Quantization | None) -> float:
     """Bytes of `matrix` in a checkpoint of `dtype`, quantized or not."""
     plain = DTYPE_BYTES.get(dtype, 2)
-    if quantization is None or not quantization.packs(matrix):
+    packing = quantization.packing_of(matrix) if quantization else None
+    if packing is None:
         return matrix.parameters * plain
-    return quantization.packing.bytes(matrix) + (matrix.copies * matrix.rows * plain if matrix.bias else 0)
+    return packing.bytes(matrix) + (matrix.copies * matrix.rows * plain if matrix.bias else 0)
 
 
 def read_quantization(config: Mapping[str, Any]) -> Quantization | None:
@@ -82,7 +92,11 @@ def read_quantization(config: Mapping[str, Any]) -> Quantization | None:
     inner = given.get("quantization")
     if isinstance(inner, Mapping):
         given = {**given, **inner}
-    return Quantization(_packing(given), _kept(given), _only(given), _asks_for_fp8_cache(given))
+    packing, kept, only, fp8 = _packing(given), _kept(given), _only(given), _asks_for_fp8_cache(given)
+    if str(config.get("expert_dtype") or "").lower() == "fp4":
+        # DeepSeek V4: FP8, and FP4 experts (vllm/models/deepseek_v4/quant_config.py)
+        return Quantization(Packing("MXFP4", 4, 32, 1, 1), kept, _EXPERTS, packing, fp8)
+    return Quantization(packing, kept, only, kv_fp8=fp8)
 
 
 def _packing(given: Mapping[str, Any]) -> Packing:
@@ -139,7 +153,7 @@ def _only(given: Mapping[str, Any]) -> tuple[re.Pattern[str], ...]:
     method = str(given.get("quant_method") or "").lower()
     if "mxfp4" in method:
         # vLLM's MXFP4 layers are the experts only (quantization/mxfp4.py)
-        return (re.compile(r"\.experts\."),)
+        return _EXPERTS
     groups = given.get("config_groups")
     first = next(iter(groups.values()), None) if isinstance(groups, Mapping) else None
     targets: Iterable[Any] = (first.get("targets") or ()) if isinstance(first, Mapping) else ()

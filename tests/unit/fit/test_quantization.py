@@ -49,6 +49,15 @@ def test_mxfp4_packs_experts_alone() -> None:
     assert matrix_bytes(MATRIX, "bfloat16", quantization) == NUMBERS * 2
 
 
+def test_deepseek_v4_has_experts_in_fp4_and_the_rest_in_fp8() -> None:
+    quantization = read_quantization(
+        {"expert_dtype": "fp4", "quantization_config": {"quant_method": "fp8", "weight_block_size": [128, 128]}}
+    )
+    experts = Matrix("model.layers.0.mlp.experts.0.up_proj", 256, 512)
+    assert matrix_bytes(experts, "bfloat16", quantization) == NUMBERS / 2 + NUMBERS / 32
+    assert matrix_bytes(MATRIX, "bfloat16", quantization) == NUMBERS + 2 * 4 * 4
+
+
 @pytest.mark.parametrize(
     ("kept", "name", "packed"),
     [
