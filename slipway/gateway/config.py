@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from slipway.plan import GatewayPlan, Plan
+from slipway.recipe import AGENT_ROUTE
+
+# The modules that run inside LiteLLM, in the order in which they are installed.
+HOOKS = ("outage", "responses", "counting", "fitting_hook", "lane")
 
 # The part of the gateway's environment that is the same wherever it runs.
 ENVIRONMENT = {
     "DISABLE_SCHEMA_UPDATE": "true",
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
-    "LITELLM_WORKER_STARTUP_HOOKS": "slipway.gateway.outage:install,slipway.gateway.responses:install,slipway.gateway.lane:install",
+    "LITELLM_WORKER_STARTUP_HOOKS": ",".join(f"slipway.gateway.{name}:install" for name in HOOKS),
     "LITELLM_MODE": "PRODUCTION",
     "LITELLM_LOG": "WARNING",
 }
@@ -39,19 +43,28 @@ def prisma_environment(folder: str) -> dict[str, str]:
 SECRETS = ("LITELLM_MASTER_KEY", "VLLM_API_KEY", "DATABASE_URL")
 
 
+# What Claude Code asks for without any setting: sizes, and ids with dates and suffixes, whichever they are this year.
+# LiteLLM takes a star in a route's name for any text.
+CLAUDE_NAMES = tuple(f"{size}{suffix}" for size in ("opus", "sonnet", "haiku") for suffix in ("", "[1m]"))
+CLAUDE_IDS = "claude-*"
+
+
 def template_values(plan: Plan) -> dict[str, object]:
     """The names that litellm_config.template.yaml may use."""
+    routes = [
+        {
+            "name": route.name,
+            "model": f"hosted_vllm/{route.served_name}",
+            "api_base": route.api_base,
+            "defaults": dict(route.defaults),
+        }
+        for route in plan.gateway.routes
+    ]
+    names = {route.name for route in plan.gateway.routes}
     return {
         "plan": plan,
-        "routes": [
-            {
-                "name": route.name,
-                "model": f"hosted_vllm/{route.served_name}",
-                "api_base": route.api_base,
-                "defaults": dict(route.defaults),
-            }
-            for route in plan.gateway.routes
-        ],
+        "routes": [*routes, *({**route, "name": CLAUDE_IDS} for route in routes if route["name"] == AGENT_ROUTE)],
+        "aliases": {name: AGENT_ROUTE for name in CLAUDE_NAMES if name not in names},
     }
 
 

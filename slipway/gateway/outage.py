@@ -1,16 +1,19 @@
-"""Runs inside LiteLLM: turns its errors about an absent engine or model into answers that a person can act on.
+"""Runs inside LiteLLM: turns its errors into answers that a person, or a client, can act on.
 
-LiteLLM answers 500 with an internal message when the engine refuses the connection, and 400 for a model that it does not
-have, where OpenAI and Anthropic say 404. Good answers pass through untouched; only error responses are looked at.
+LiteLLM answers 500 with an internal message when the engine refuses the connection; what its 400s mean `refusals.py`
+knows. Good answers pass through untouched; only error responses are looked at.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
+
+from slipway.gateway.refusals import ENGINE_AWAY, Refusal, read_refusal
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -19,12 +22,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 RETRY_AFTER = 5  # seconds
-_UNKNOWN_MODEL = "Invalid model name passed in model="
-_REPLACED = (b"content-length", b"content-type", b"retry-after")
-_AWAY = (
-    "The engine is not answering: it is starting, being restarted, or stopped. Try again in a few seconds; "
-    "`./runMe.sh status` and `./runMe.sh logs engine` say what it is doing."
-)
+_REPLACED = (b"content-encoding", b"content-length", b"content-type", b"retry-after")
 
 
 def install() -> None:
@@ -64,22 +62,17 @@ class ClearErrors:
             else:
                 held.append(message)
                 if not message.get("more_body"):
-                    for kept in await self._clear(scope["path"], held):
+                    for kept in await self._clear(scope, held):
                         await send(kept)
 
         await self._app(scope, receive, look)
 
-    async def _clear(self, path: str, held: list[Message]) -> list[Message]:
+    async def _clear(self, scope: Scope, held: list[Message]) -> list[Message]:
         """The messages to send instead of the held ones; the same ones where nothing needs saying."""
-        status = held[0]["status"]
-        body = b"".join(message.get("body", b"") for message in held[1:])
-        if status == 400 and _UNKNOWN_MODEL.encode() in body:
-            wanted = body.decode(errors="replace").partition(_UNKNOWN_MODEL)[2].partition(". Call")[0]
-            text = f"There is no model {wanted!r} here; this gateway serves: {', '.join(self._models())}."
-            return _answer(path, 404, text, held[0])
-        if status >= 500 and await self._engine_away():
-            return _answer(path, 503, _AWAY, held[0])
-        return held
+        if held[0]["status"] >= 500:
+            return _answer(scope, ENGINE_AWAY, held[0]) if await self._engine_away() else held
+        refusal = read_refusal(_message(held), self._models)
+        return _answer(scope, refusal, held[0]) if refusal else held
 
     async def _engine_away(self) -> bool:
         return not all(await asyncio.gather(*(_listens(url) for url in self._engines())))
@@ -96,16 +89,36 @@ async def _listens(url: str) -> bool:
     return True
 
 
-def _answer(path: str, status: int, text: str, start: Message) -> list[Message]:
-    """An error in the shape of the API that `path` belongs to, with the headers LiteLLM set."""
-    kind = {404: ("not_found_error", "model_not_found"), 503: ("overloaded_error", "service_unavailable")}[status]
-    if path.endswith(("/messages", "/messages/count_tokens")):
-        content: dict[str, Any] = {"type": "error", "error": {"type": kind[0], "message": text}}
-    else:
-        content = {"error": {"message": text, "type": kind[0], "param": "model" if status == 404 else None, "code": kind[1]}}
-    body = json.dumps(content).encode()
+def _message(held: list[Message]) -> str:
+    """The text of an error, in OpenAI's or Anthropic's shape; the whole body where it has neither."""
+    body = b"".join(message.get("body", b"") for message in held[1:])
+    if (b"content-encoding", b"gzip") in held[0].get("headers", ()):
+        body = gzip.decompress(body)
+    try:
+        return str(json.loads(body)["error"]["message"])
+    except (ValueError, TypeError, KeyError):
+        return body.decode(errors="replace")
+
+
+def _answer(scope: Scope, refusal: Refusal, start: Message) -> list[Message]:
+    """The refusal in the shape of the API that was called, with the headers LiteLLM set."""
+    status, kind, body = refusal.status, b"application/json", json.dumps(refusal.body(scope["path"])).encode()
+    if refusal.code == "context_length_exceeded" and _streams_responses(scope):
+        status, kind, body = 200, b"text/event-stream", _failed_event(refusal)
     headers = [(name, value) for name, value in start.get("headers", ()) if name.lower() not in _REPLACED]
-    headers += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    if status == 503:
+    headers += [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
+    if refusal.status == 503:
         headers.append((b"retry-after", str(RETRY_AFTER).encode()))
     return [{"type": "http.response.start", "status": status, "headers": headers}, {"type": "http.response.body", "body": body}]
+
+
+def _streams_responses(scope: Scope) -> bool:
+    """Codex, and whoever else asks for events on the Responses API, learns of a prompt that is too long from an event."""
+    return scope["path"].endswith("/responses") and (b"accept", b"text/event-stream") in scope.get("headers", ())
+
+
+def _failed_event(refusal: Refusal) -> bytes:
+    error = {"code": refusal.code, "message": refusal.text}
+    response = {"id": "resp_refused", "object": "response", "status": "failed", "output": [], "error": error}
+    event = {"type": "response.failed", "sequence_number": 0, "response": response}
+    return f"event: response.failed\ndata: {json.dumps(event)}\n\n".encode()

@@ -42,7 +42,7 @@ def test_there_is_one_golden_folder_per_model_and_one_for_the_local_launcher() -
 def test_a_golden_config_is_yaml_with_one_entry_per_route(name: str) -> None:
     config = yaml.safe_load(golden(name)["config.yaml"])
     models = yaml.safe_load(golden(name)["models.yml"])
-    assert [entry["model_name"] for entry in config["model_list"]] == models["routes"]
+    assert [entry["model_name"] for entry in config["model_list"]] == [*models["routes"], "claude-*"]
     for entry in config["model_list"]:
         profile = entry["model_name"].partition(":")[2]
         defaults = models["profiles"][profile] if profile else models["defaults"]

@@ -17,15 +17,22 @@ def test_the_proxy_s_command_names_config_host_and_port_and_no_secret() -> None:
     )
 
 
-def test_the_template_gets_one_entry_per_route() -> None:
+def test_the_template_gets_one_entry_per_route_and_the_names_that_claude_code_uses() -> None:
     defaults = {"temperature": 0.0, "top_p": 0.9, "top_k": 50, "repetition_penalty": 1.0, "max_tokens": 1024}
     assert template_values(PLAN) == {
         "plan": PLAN,
         "routes": [
-            {"name": name, "model": f"hosted_vllm/{name}", "api_base": "http://127.0.0.1:8000/v1", "defaults": defaults}
-            for name in ("m", "vllm_agent")
+            {"name": name, "model": f"hosted_vllm/{served}", "api_base": "http://127.0.0.1:8000/v1", "defaults": defaults}
+            for name, served in (("m", "m"), ("vllm_agent", "vllm_agent"), ("claude-*", "vllm_agent"))
         ],
+        "aliases": dict.fromkeys(("opus", "opus[1m]", "sonnet", "sonnet[1m]", "haiku", "haiku[1m]"), "vllm_agent"),
     }
+
+
+def test_a_model_that_is_called_like_one_of_claudes_keeps_its_name() -> None:
+    aliases = template_values(plan("command: vllm serve a/b\naliases: [opus]\n"))["aliases"]
+
+    assert isinstance(aliases, dict) and "opus" not in aliases and "sonnet" in aliases
 
 
 def test_the_gateway_is_given_only_secrets_that_slipway_knows() -> None:

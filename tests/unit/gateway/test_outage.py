@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import socket
 from collections.abc import Callable, Iterable, Iterator
@@ -10,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from slipway.gateway.outage import _AWAY, ClearErrors, Message, Receive, Scope, Send
+from slipway.gateway.outage import ClearErrors, Message, Receive, Scope, Send
+from slipway.gateway.refusals import ENGINE_AWAY
 
 
 class FakeGateway:
@@ -84,7 +86,10 @@ def test_an_absent_engine_is_a_503_in_openai_s_shape(absent: str, status: int) -
         [start(status, x_call_id="7", content_type="text/plain", content_length="3", retry_after="99"), body(FAILURE)], lambda: [absent]
     )
     code, headers, content = answer(sent)
-    assert (code, content) == (503, {"error": {"message": _AWAY, "type": "overloaded_error", "param": None, "code": "service_unavailable"}})
+    assert (code, content) == (
+        503,
+        {"error": {"message": ENGINE_AWAY.text, "type": "overloaded_error", "param": None, "code": "service_unavailable"}},
+    )
     assert headers == {
         b"x-call-id": b"7",
         b"content-type": b"application/json",
@@ -96,7 +101,7 @@ def test_an_absent_engine_is_a_503_in_openai_s_shape(absent: str, status: int) -
 @pytest.mark.parametrize("path", ["/v1/messages", "/v1/messages/count_tokens", "/anthropic/v1/messages"])
 def test_an_absent_engine_is_a_503_in_anthropic_s_shape(absent: str, path: str) -> None:
     code, headers, content = answer(call([start(500), body(FAILURE)], lambda: [absent], path=path))
-    assert (code, content) == (503, {"type": "error", "error": {"type": "overloaded_error", "message": _AWAY}})
+    assert (code, content) == (503, {"type": "error", "error": {"type": "overloaded_error", "message": ENGINE_AWAY.text}})
     assert headers[b"retry-after"] == b"5"
 
 
@@ -198,3 +203,33 @@ def test_an_exception_of_the_gateway_is_not_swallowed(absent: str) -> None:
 
     with pytest.raises(RuntimeError, match="broken"):
         asyncio.run(ClearErrors(gateway, lambda: [absent], list)({"type": "http", "method": "POST", "path": "/"}, nothing, send))
+
+
+TOO_LONG = '{"error": {"message": "maximum context length is 10 tokens. However, your prompt contains at least 11 input tokens"}}'
+
+
+def test_an_error_that_litellm_has_compressed_is_read_too(engine: str) -> None:
+    packed = gzip.compress(TOO_LONG.encode())
+    sent = call([start(400, content_encoding="gzip", vary="Accept-Encoding"), body(packed)], lambda: [engine], path="/v1/messages")
+    code, headers, content = answer(sent)
+
+    assert (code, content["error"]["message"]) == (400, "prompt is too long: 11 tokens > 10 maximum")
+    assert b"content-encoding" not in headers
+
+
+def test_whoever_asks_for_events_on_the_responses_api_gets_a_prompt_that_is_too_long_as_an_event(engine: str) -> None:
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        raise AssertionError("nobody asks")
+
+    scope = {"type": "http", "method": "POST", "path": "/v1/responses", "headers": [(b"accept", b"text/event-stream")]}
+    app = ClearErrors(FakeGateway([start(400), body(TOO_LONG)]), lambda: [engine], list)
+    asyncio.run(app(scope, receive, send))
+    event, data = sent[1]["body"].decode().strip().splitlines()
+
+    assert (sent[0]["status"], dict(sent[0]["headers"])[b"content-type"], event) == (200, b"text/event-stream", "event: response.failed")
+    assert json.loads(data.removeprefix("data: "))["response"]["error"]["code"] == "context_length_exceeded"
