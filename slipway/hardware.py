@@ -77,12 +77,18 @@ def _complete(gpu: Gpu) -> Gpu:
     return replace(gpu, memory=gpu.memory or known.memory, capability=gpu.capability or known.capability) if known else gpu
 
 
-def ask_nvml() -> list[Gpu]:
+def _load_nvml() -> Any:
+    import ctypes
+
+    return ctypes.CDLL("libnvidia-ml.so.1")
+
+
+def ask_nvml(load: Callable[[], Any] = _load_nvml) -> list[Gpu]:
     """Every GPU as NVIDIA's management library describes it; none where the library is missing."""
     import ctypes
 
     try:
-        nvml = ctypes.CDLL("libnvidia-ml.so.1")
+        nvml = load()
     except OSError:
         return []
     if nvml.nvmlInit_v2() != 0:

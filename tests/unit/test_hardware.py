@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -80,3 +81,49 @@ def test_a_gpu_that_is_wished_for_stands_in_for_the_machine(tmp_path: Path) -> N
 
 def test_the_driver_s_library_is_asked_and_its_absence_is_no_error() -> None:
     assert ask_nvml() == [] or all(gpu.name and gpu.capability for gpu in ask_nvml())
+
+
+class Library:
+    """NVIDIA's management library as a C program would see it: results go where the pointers point."""
+
+    def __init__(self, init: int = 0) -> None:
+        self.init, self.ended = init, False
+
+    def nvmlInit_v2(self) -> int:
+        return self.init
+
+    def nvmlShutdown(self) -> int:
+        self.ended = True
+        return 0
+
+    def nvmlDeviceGetCount_v2(self, count: Any) -> int:
+        count._obj.value = 2
+        return 0
+
+    def nvmlDeviceGetHandleByIndex_v2(self, index: Any, device: Any) -> int:
+        device._obj.value = 100 + index.value
+        return 0
+
+    def nvmlDeviceGetName(self, device: Any, name: Any, size: Any) -> int:
+        name.value = {100: b"NVIDIA H100 80GB HBM3", 101: b"NVIDIA GB10"}[device.value]
+        return 0
+
+    def nvmlDeviceGetMemoryInfo(self, device: Any, memory: Any) -> int:
+        if device.value == 101:
+            return 3  # not supported: its memory is the machine's
+        memory._obj[:] = (79 * GIB, 78 * GIB, GIB)  # total, free, used
+        return 0
+
+    def nvmlDeviceGetCudaComputeCapability(self, device: Any, major: Any, minor: Any) -> int:
+        major._obj.value, minor._obj.value = {100: (9, 0), 101: (12, 1)}[device.value]
+        return 0
+
+
+def test_the_driver_s_library_describes_each_gpu() -> None:
+    library = Library()
+    assert ask_nvml(lambda: library) == [Gpu("NVIDIA H100 80GB HBM3", 79 * GIB, 9.0), Gpu("NVIDIA GB10", 0, 12.1)]
+    assert library.ended
+
+
+def test_a_driver_that_does_not_start_says_nothing() -> None:
+    assert ask_nvml(lambda: Library(init=9)) == []
