@@ -25,13 +25,15 @@ _PARALLEL = ("--tensor-parallel-size", "--pipeline-parallel-size", "--data-paral
 class Sources:
     """Every layer but the model file's, read once: `weak` ones lose to a model file, `strong` ones win over it.
 
-    `detect` looks at the machine; it is asked once, and only where hardware matters.
+    `detect` looks at the machine; it is asked once, and only where hardware matters. `judge` says how much of its context a
+    configuration holds on the machine, 1 for all of it; None where the numbers are not known.
     """
 
     models: Path
     weak: tuple[Layer, ...]
     strong: tuple[Layer, ...]
     detect: Callable[[Wish], Hardware] = read_hardware
+    judge: Callable[[Sources, Configuration], float | None] | None = None
 
     @cached_property
     def globals(self) -> Settings:
@@ -104,9 +106,10 @@ def _profile_settings(sources: Sources, recipe: Recipe, profile: Profile, settin
 
 
 def choose_variant(sources: Sources, recipe: Recipe) -> str:
-    """VARIANT; else the command as it stands where the machine meets what it requires, else the first variant that it meets.
+    """VARIANT; else the first form, the command as it stands before the variants, that the machine can run with its whole context.
 
-    Where none is met, or the hardware is not known, it is the command as it stands. Raises ConfigError for an unknown VARIANT.
+    What it can run is what meets `requires:`. Where the whole context fits in none of them, it is the first that is not known
+    not to fit; where there is none, or the hardware is not known, the command as it stands. Raises ConfigError for an unknown VARIANT.
     """
     wanted = sources.globals.text("VARIANT")
     if wanted and wanted not in recipe.variant_names:
@@ -115,11 +118,16 @@ def choose_variant(sources: Sources, recipe: Recipe) -> str:
         raise ConfigError([Problem(source.label, source.line, f"VARIANT={wanted}: {recipe.path} has no such variant", known)])
     if wanted or not recipe.variants:
         return wanted or BASE
+    shares: dict[str, float | None] = {}
     for name in recipe.variant_names:
         adapted = recipe.adapt(name, sources.hardware.names)
-        if not unmet_by_hardware(adapted.requires, sources.hardware, _gpus_used(adapted, sources.globals)):
+        if unmet_by_hardware(adapted.requires, sources.hardware, _gpus_used(adapted, sources.globals)):
+            continue
+        share = sources.judge(sources, configure(sources, recipe, name, sources.hardware.names)) if sources.judge else None
+        if (share is None and name == BASE) or (share is not None and share >= 1):
             return name
-    return BASE
+        shares[name] = share
+    return next((name for name, share in shares.items() if share != 0), BASE)
 
 
 def _gpus_used(recipe: Recipe, settings: Settings) -> int:

@@ -52,6 +52,20 @@ def find_machine(hardware: Hardware) -> Machine | None:
     return Machine(device, host) if device else None
 
 
+def share_of_context(sources: Sources, configuration: Configuration, environ: Mapping[str, str]) -> float | None:
+    """How much of its context a configuration likely holds on this machine, at most 1; None where the numbers are not known."""
+    try:
+        subject = planned_subject(sources, configuration)
+    except ConfigError:
+        return None
+    known = _known(sources, subject, environ)
+    if known is None:
+        return None
+    facts, machine = known
+    likely = predict(facts, machine.device, subject.options, machine.host)
+    return min(1.0, likely.longest / likely.context) if likely.context else None
+
+
 def fit_launch(sources: Sources, configuration: Configuration, environ: Mapping[str, str]) -> tuple[Configuration, str]:
     """The configuration that a launch should use, and what to say about it. Raises ConfigError for what cannot fit."""
     subject = planned_subject(sources, configuration)

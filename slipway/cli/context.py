@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -105,4 +105,10 @@ def make_app(overrides: Sequence[str] = (), model: str = "") -> App:
     sources = read_sources(ROOT, os.environ, pairs)
     if sources.globals.problems:
         raise ConfigError(sources.globals.problems)
-    return App(ROOT, os.environ, sources)
+    return App(ROOT, os.environ, replace(sources, judge=_judge))
+
+
+def _judge(sources: Sources, configuration: Configuration) -> float | None:
+    from slipway.memory import share_of_context
+
+    return share_of_context(sources, configuration, os.environ)

@@ -17,6 +17,7 @@ from slipway.configuration import Configuration, read_configuration, read_source
 from slipway.engines import build_plan, check_plan
 from slipway.errors import ConfigError, SlipwayError
 from slipway.hardware import Hardware, Wish, read_hardware
+from slipway.memory import share_of_context
 from slipway.paths import build_paths
 from slipway.plan import Plan, Site
 from slipway.render import render_generated, write_files
@@ -45,6 +46,8 @@ def main(arguments: Sequence[str]) -> int:
 def _generate(options: argparse.Namespace) -> list[Path]:
     # in the container, a GPU that cannot be seen by its name is still there
     sources = read_sources(ROOT, os.environ, detect=_container_hardware if options.container else read_hardware)
+    # the same choice of a variant as `up` makes
+    sources = replace(sources, judge=lambda known, configuration: share_of_context(known, configuration, os.environ))
     configuration = read_configuration(sources, options.model)
     folder = options.to or configuration.settings.text("GENERATED_CONFIG_DIR")
     if not folder:

@@ -12,7 +12,7 @@ from slipway.configuration import Sources, read_configuration, read_sources
 from slipway.errors import ConfigError
 from slipway.gpus import Gpu, parse_gpu
 from slipway.hardware import Hardware
-from slipway.memory import fit_launch, planned_subject, propose_context
+from slipway.memory import fit_launch, planned_subject, propose_context, share_of_context
 from tests.unit.fit.building import PLAIN
 
 EIGHT_BILLION = {
@@ -99,3 +99,17 @@ def test_whoever_starts_nothing_sees_the_same_context(tmp_path: Path) -> None:
     fitted, note = propose_context(found, read_configuration(found, "eight"), {"HF_HOME": str(tmp_path)})
     source = fitted.settings.source("--max-model-len")
     assert (fitted.settings.text("--max-model-len"), source.label, bool(note)) == ("auto", "fit", True)
+
+
+def test_the_share_of_the_context_that_fits_is_known_where_model_and_machine_are(tmp_path: Path) -> None:
+    def share(name: str, gpu: Gpu | None, *pairs: str) -> float | None:
+        found = sources(tmp_path / name, gpu, "vllm serve org/eight", None, "GPU_MEMORY_UTILIZATION=0.92", *pairs)
+        value = share_of_context(found, read_configuration(found, "eight"), {"HF_HOME": str(tmp_path)})
+        return None if value is None else round(value, 1)
+
+    assert share("large", parse_gpu("h200")) == 1.0
+    assert share("small", parse_gpu("rtx 4090")) == 0.3
+    assert share("smaller", parse_gpu("12GiB")) == 0.0
+    assert share("short", parse_gpu("rtx 4090"), "--max-model-len=8192") == 1.0
+    assert share("unknown", None) is None
+    assert share("wrong", parse_gpu("h200"), "--headless=") is None

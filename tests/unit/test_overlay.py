@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from slipway.command import parse_command, parse_flags
-from slipway.configuration import Configuration
+from slipway.configuration import Configuration, Sources, choose_variant
 from slipway.errors import ConfigError
 from slipway.gpus import GIB, Gpu
 from slipway.hardware import Hardware
-from slipway.layers import Value
+from slipway.layers import Value, read_defaults
 from slipway.overlay import Overlay, apply_to_command, apply_to_env
 from slipway.recipe import parse_recipe
 from tests.unit.building import configure
@@ -108,6 +110,27 @@ def test_a_variant_that_the_hardware_cannot_compute_is_not_taken() -> None:
 def test_the_command_as_it_stands_is_taken_where_no_variant_fits() -> None:
     assert chosen(Hardware("cuda", 1, Gpu("T4", 15 * GIB, 7.5)))[0] == "base"
     assert chosen(CPU)[0] == "base"
+
+
+@pytest.mark.parametrize(
+    ("shares", "expected"),
+    [
+        ({"base": 1.0, "fp8": 1.0}, "base"),
+        ({"base": 0.5, "fp8": 1.0}, "fp8"),
+        ({"base": 0.0, "fp8": 0.5, "int4": 1.0}, "int4"),
+        ({"base": 0.5, "fp8": 0.5, "int4": None}, "base"),
+        ({"base": 0.0, "fp8": None, "int4": None}, "fp8"),
+        ({"base": None, "fp8": 1.0}, "base"),
+        ({"base": 0.0, "fp8": 0.0, "int4": 0.0}, "base"),
+    ],
+)
+def test_the_first_form_that_holds_its_whole_context_is_taken_and_else_the_first_that_may_fit(
+    shares: dict[str, float | None], expected: str
+) -> None:
+    recipe, _ = parse_recipe("m", "models/m.yml", MODEL)
+    assert recipe is not None
+    judged = Sources(Path("models"), (read_defaults(),), (), lambda wish: H100, lambda sources, item: shares.get(item.recipe.variant, 0.0))
+    assert choose_variant(judged, recipe) == expected
 
 
 def test_variant_names_the_one_to_take() -> None:
