@@ -55,6 +55,11 @@ class Configuration:
     settings: Settings
     profiles: Mapping[str, Settings] = field(default_factory=dict)
 
+    def flag_value(self, name: str) -> str:
+        """The value of an engine flag, from `-o` or from the model file; empty where it is not given."""
+        flag = self.recipe.command.flag(name)
+        return self.settings.text(name) or (flag.value if flag else "")
+
     @property
     def gpus_used(self) -> int:
         """The number of GPUs that the engine's parallel flags add up to."""

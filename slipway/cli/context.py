@@ -61,9 +61,11 @@ class App:
 
         return check_plan(plan, version, read)
 
-    def preflight(self, configuration: Configuration) -> None:
-        """Say what the engine would ignore. Raises ConfigError with all that it would refuse."""
+    def preflight(self, configuration: Configuration, *, force: bool = False) -> None:
+        """Say what the engine would ignore. Raises ConfigError with all that it would refuse; `force` makes that warnings too."""
         found = self.findings(configuration, self.engine_version())
+        if force:
+            found = replace(found, errors=(), warnings=(*found.errors, *found.warnings))
         say_warnings(found)
         if found.errors:
             raise ConfigError(found.errors)

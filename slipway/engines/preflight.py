@@ -59,6 +59,7 @@ def check_engine(choice: Choice, arguments: Sequence[Argument], variables: Itera
     for variable in variables:
         if variable.source != SLIPWAY:
             report(variable, partial(_variable_complaints, variable))
+            warnings += _strangers(choice.schema, variable)
     return Findings(tuple(dict.fromkeys(errors)), tuple(dict.fromkeys(warnings)), choice.note)
 
 
@@ -277,9 +278,18 @@ def _variable_complaints(variable: Variable, schema: Schema) -> Iterator[Complai
         what = f"vLLM {schema.version} has no variable {variable.name}"
         elsewhere = _elsewhere(schema, lambda other: variable.name in other.environment)
         renamed = RENAMED_VARIABLES.get(variable.name, "")
-        near = did_you_mean(variable.name, schema.environment)
-        yield (f"{what}: {elsewhere}" if elsewhere else what), renamed or ("" if elsewhere else near or "it would have no effect")
+        near = "" if elsewhere else did_you_mean(variable.name, schema.environment)
+        if elsewhere or renamed or near:
+            yield (f"{what}: {elsewhere}" if elsewhere else what), renamed or near
     elif variable.value:
         for value in variable.value.split(",") if "choices" in str(types) else [variable.value]:
             for text in check_text(types, value.strip(), schema.configs):
                 yield f"{variable.name} {text}", ""
+
+
+def _strangers(schema: Schema, variable: Variable) -> Iterator[Problem]:
+    """A VLLM_* variable like none that any version knows: a plugin's own perhaps, so no mistake."""
+    known = variable.name in schema.environment or not variable.name.startswith("VLLM_")
+    if not known and not list(_variable_complaints(variable, schema)):
+        what = f"vLLM {schema.version} has no variable {variable.name}"
+        yield Problem(variable.source.label, variable.source.line, what, "only a plugin could read it")

@@ -121,8 +121,7 @@ class StackStarter:
 
     def _check_answer(self, stack: Stack, secrets: Mapping[str, Secret], watch: Watch) -> None:
         """One token through the whole chain, unless the model is none that chats."""
-        runner = stack.configuration.recipe.command.flag("--runner")
-        if runner and runner.value == "pooling":
+        if stack.configuration.flag_value("--runner") == "pooling":
             return
         answer = first_answer(stack.plan.gateway.url, secrets["LITELLM_MASTER_KEY"], stack.plan.gateway.routes[-1].name)
         watch.check()

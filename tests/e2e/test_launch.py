@@ -35,6 +35,15 @@ def test_each_phase_is_said_with_its_time_in_plain_lines(stack: Stack) -> None:
         assert re.search(rf"^{phase}: done in \d+\.\d s$", stack.phases, re.MULTILINE), stack.phases
 
 
+def test_the_self_test_says_what_works(stack: Stack) -> None:
+    lines = re.sub(r"\d+\.\d s$", "N s", stack.welcome.split("# Self-test\n")[1], flags=re.MULTILINE).splitlines()
+    assert [re.sub(r"\d+ (tokens|events)", r"N \1", line) for line in lines] == [
+        "ok    chat                   works: N tokens, N s",
+        "ok    tool call              works: get_weather(city=Paris) through the hermes parser, N s",
+        "ok    streamed /v1/messages  works: N events, N s",
+    ]
+
+
 def test_the_curl_snippet_works_when_pasted(stack: Stack) -> None:
     assert '"role":"assistant"' in paste(stack, snippet(stack.welcome, "curl"))
 

@@ -2,14 +2,14 @@
 # ruff: noqa: T201
 """A stand-in for vLLM: takes `vllm serve MODEL --flags…`, logs like it, and answers a few routes.
 
-What it does is steered by its environment, which `-o VLLM_FAKE_…=…` reaches:
+What it does is steered by its environment, which `-o env.FAKE_ENGINE_…=…` reaches:
 
-    VLLM_FAKE_LOAD_SECONDS    how long loading takes (default 0)
-    VLLM_FAKE_CRASH           print this text (`\\n` is a line end) and die at once
-    VLLM_FAKE_CRASH_LOADING   the same, halfway through the loading
-    VLLM_FAKE_HANG            say one line, then nothing for ever
-    VLLM_FAKE_IGNORE_TERM     ignore SIGTERM
-    VLLM_FAKE_WORKER          start a worker in the same process group, with shared memory, that outlives this process
+    FAKE_ENGINE_LOAD_SECONDS    how long loading takes (default 0)
+    FAKE_ENGINE_CRASH           print this text (`\\n` is a line end) and die at once
+    FAKE_ENGINE_CRASH_LOADING   the same, halfway through the loading
+    FAKE_ENGINE_HANG            say one line, then nothing for ever
+    FAKE_ENGINE_IGNORE_TERM     ignore SIGTERM
+    FAKE_ENGINE_WORKER          start a worker in the same process group, with shared memory, that outlives this process
 
 A chat whose text is `die` ends the process in the middle of the request.
 """
@@ -33,7 +33,7 @@ SHARED_BYTES = 4096
 
 
 def setting(name: str) -> str:
-    return os.environ.get(f"VLLM_FAKE_{name}", "")
+    return os.environ.get(f"FAKE_ENGINE_{name}", "")
 
 
 def say(text: str) -> None:

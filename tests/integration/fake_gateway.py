@@ -61,6 +61,8 @@ class Api(BaseHTTPRequestHandler):
             self.answer(401, {"error": "invalid key"})
         elif body["model"] not in ROUTES:
             self.answer(404, {"error": f"no model {body['model']}"})
+        elif self.path == "/v1/messages":
+            self.stream("message_start", "content_block_delta", "message_stop")
         else:
             self.answer(*ask_engine(ROUTES[body["model"]], body))
 
@@ -71,6 +73,13 @@ class Api(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
+
+    def stream(self, *events: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.end_headers()
+        self.wfile.write("".join(f"event: {name}\ndata: {{}}\n\n" for name in events).encode())
+        self.close_connection = True
 
     def log_message(self, format: str, *values: object) -> None:
         pass

@@ -38,7 +38,7 @@ CAUSES = {
 
 @pytest.mark.parametrize(("text", "cause"), CAUSES.items(), ids=["port", "gated", "memory", "flag", "interpreter"])
 def test_an_engine_that_dies_at_once_is_explained_and_nothing_stays(sandbox: Sandbox, text: str, cause: str) -> None:
-    message = failed_engine(sandbox, f"VLLM_FAKE_CRASH=INFO before\\n{text}")
+    message = failed_engine(sandbox, f"env.FAKE_ENGINE_CRASH=INFO before\\n{text}")
     lines = message.splitlines()
     assert lines[0].startswith("error: the engine died (")
     assert lines[0].endswith("; the last lines of LOG/engine.log:")
@@ -47,25 +47,25 @@ def test_an_engine_that_dies_at_once_is_explained_and_nothing_stays(sandbox: San
 
 def test_a_dead_engine_ends_the_launch_at_once(sandbox: Sandbox) -> None:
     started = time.monotonic()
-    failed_engine(sandbox, "VLLM_FAKE_CRASH=no idea")
+    failed_engine(sandbox, "env.FAKE_ENGINE_CRASH=no idea")
     assert time.monotonic() - started < 20
 
 
 def test_an_unknown_cause_points_to_the_whole_log(sandbox: Sandbox) -> None:
-    message = failed_engine(sandbox, "VLLM_FAKE_CRASH=no idea")
+    message = failed_engine(sandbox, "env.FAKE_ENGINE_CRASH=no idea")
     assert message.splitlines()[-2:] == ["  | no idea", "hint: the whole log: ./runMe.sh logs engine"]
     assert "no idea" in sandbox.call("logs", "engine").stdout
 
 
 def test_an_engine_that_dies_while_loading_is_told_with_its_phase(sandbox: Sandbox) -> None:
     text = "torch.OutOfMemoryError: CUDA out of memory."
-    message = failed_engine(sandbox, "VLLM_FAKE_LOAD_SECONDS=1", f"VLLM_FAKE_CRASH_LOADING={text}")
+    message = failed_engine(sandbox, "env.FAKE_ENGINE_LOAD_SECONDS=1", f"env.FAKE_ENGINE_CRASH_LOADING={text}")
     assert message.startswith("error: the engine died while loading weights (")
     assert message.splitlines()[-2:] == [f"  | {text}", f"hint: likely cause: {CAUSES[text]}"]
 
 
 def test_workers_of_an_engine_that_dies_while_loading_are_ended_too(sandbox: Sandbox) -> None:
-    failed_engine(sandbox, "VLLM_FAKE_WORKER=1", "VLLM_FAKE_LOAD_SECONDS=1", "VLLM_FAKE_CRASH_LOADING=gone")
+    failed_engine(sandbox, "env.FAKE_ENGINE_WORKER=1", "env.FAKE_ENGINE_LOAD_SECONDS=1", "env.FAKE_ENGINE_CRASH_LOADING=gone")
 
 
 def test_a_gateway_that_dies_at_its_start_ends_the_launch(sandbox: Sandbox) -> None:
@@ -81,7 +81,7 @@ def test_a_gateway_that_dies_at_its_start_ends_the_launch(sandbox: Sandbox) -> N
 
 
 def test_an_engine_without_progress_is_given_up(sandbox: Sandbox) -> None:
-    message = failed_engine(sandbox, "VLLM_FAKE_HANG=1", "START_STALL_TIMEOUT=2")
+    message = failed_engine(sandbox, "env.FAKE_ENGINE_HANG=1", "START_STALL_TIMEOUT=2")
     lines = message.splitlines()
     assert lines[0] == "error: the engine has shown no progress for 2 s; the last lines of LOG/engine.log:"
     assert lines[-1] == "hint: START_STALL_TIMEOUT sets this limit"
@@ -89,7 +89,7 @@ def test_an_engine_without_progress_is_given_up(sandbox: Sandbox) -> None:
 
 def test_a_slow_engine_that_goes_on_logging_is_waited_for(sandbox: Sandbox) -> None:
     started = time.monotonic()
-    sandbox.up("tiny", "-o", "VLLM_FAKE_LOAD_SECONDS=5", "-o", "START_STALL_TIMEOUT=2")
+    sandbox.up("tiny", "-o", "env.FAKE_ENGINE_LOAD_SECONDS=5", "-o", "START_STALL_TIMEOUT=2")
     assert time.monotonic() - started > 5
     assert sandbox.chat().ok
 
@@ -117,7 +117,7 @@ def test_a_bad_model_file_leaves_the_running_stack_alone(sandbox: Sandbox) -> No
 
 def test_a_failed_switch_leaves_no_half_started_stack(sandbox: Sandbox) -> None:
     sandbox.up("tiny")
-    status, _ = sandbox.fail("up", "other", "-o", "VLLM_FAKE_CRASH=no")
+    status, _ = sandbox.fail("up", "other", "-o", "env.FAKE_ENGINE_CRASH=no")
     assert status == 1
     sandbox.check_nothing_left()
     sandbox.up("tiny")

@@ -14,7 +14,7 @@ import pytest
 
 from .sandbox import SHARED_MEMORY, Sandbox, wait_until
 
-HANGING_ENGINE = ("-o", "VLLM_FAKE_HANG=1")
+HANGING_ENGINE = ("-o", "env.FAKE_ENGINE_HANG=1")
 
 
 def gateway_hangs(sandbox: Sandbox) -> Path:
@@ -86,7 +86,7 @@ def test_a_killed_launch_holds_no_lock_and_the_next_one_heals(sandbox: Sandbox, 
 
 
 def test_the_next_launch_goes_on_with_the_engine_of_a_killed_one(sandbox: Sandbox) -> None:
-    options = ("-o", "VLLM_FAKE_LOAD_SECONDS=3")
+    options = ("-o", "env.FAKE_ENGINE_LOAD_SECONDS=3")
     launch = sandbox.start("up", "tiny", *options)
     wait_until(lambda: "1/5" in sandbox.log("engine"), "the engine loads")
     launch.kill()
@@ -118,7 +118,7 @@ def test_a_second_launch_at_the_same_time_is_refused_and_names_the_first(sandbox
 
 def test_a_launch_that_is_to_survive_its_terminal_does(sandbox: Sandbox) -> None:
     with NoHangup():
-        launch = sandbox.start("up", "tiny", "-o", "VLLM_FAKE_LOAD_SECONDS=2")
+        launch = sandbox.start("up", "tiny", "-o", "env.FAKE_ENGINE_LOAD_SECONDS=2")
     wait_until(lambda: "1/5" in sandbox.log("engine"), "the engine loads")
     os.killpg(launch.pid, signal.SIGHUP)
     result = sandbox.finish(launch)

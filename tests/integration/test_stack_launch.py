@@ -41,6 +41,19 @@ def test_launching_the_same_model_again_changes_nothing(sandbox: Sandbox) -> Non
     assert sandbox.pids() == before
 
 
+def test_a_failed_self_test_is_said_and_the_stack_stays_up(sandbox: Sandbox) -> None:
+    # the fake engine never calls a tool
+    launch = sandbox.call("up", "tiny", "-o", "--tool-call-parser=hermes")
+    assert launch.status == 4
+    assert "FAIL  tool call              does not work: there is no tool call in the answer" in launch.stdout
+    assert launch.stderr.splitlines()[-1].startswith("the stack stays up")
+    assert sandbox.status()["state"] == "ready"
+
+    again = sandbox.call("up", "tiny", "-o", "--tool-call-parser=qwen3_coder", "--no-self-test")
+    assert again.status == 0
+    assert "Self-test" not in again.stdout
+
+
 def test_another_model_replaces_engine_and_gateway_and_leaves_the_database_alone(sandbox: Sandbox) -> None:
     sandbox.up("tiny")
     before = sandbox.pids()

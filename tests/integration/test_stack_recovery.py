@@ -42,7 +42,7 @@ def test_status_says_that_a_dead_part_is_started_again(sandbox: Sandbox) -> None
 
 
 def test_workers_that_outlive_a_killed_engine_are_gone_after_its_restart(sandbox: Sandbox) -> None:
-    sandbox.up("tiny", "-o", "VLLM_FAKE_WORKER=1")
+    sandbox.up("tiny", "-o", "env.FAKE_ENGINE_WORKER=1")
     engine = sandbox.pid("engine")
     (worker,) = psutil.Process(engine).children()
     memory = f"/dev/shm/psm_{sandbox.run_folder.name}_{engine}"
@@ -86,7 +86,7 @@ def test_status_tells_that_supervisord_is_gone_and_a_launch_heals(sandbox: Sandb
 
 
 def test_down_cleans_up_after_a_killed_supervisord(sandbox: Sandbox) -> None:
-    sandbox.up("tiny", "-o", "VLLM_FAKE_WORKER=1")
+    sandbox.up("tiny", "-o", "env.FAKE_ENGINE_WORKER=1")
     kill_supervisor(sandbox)
     assert sandbox.call("down").stdout == "stopped; its data is kept\n"
     sandbox.check_nothing_left()
@@ -97,8 +97,8 @@ def test_an_engine_that_ignores_sigterm_is_stopped_all_the_same(sandbox: Sandbox
     text = template.read_text()
     assert "stopwaitsecs = {{ part.stop_wait }}" in text
     template.write_text(text.replace("stopwaitsecs = {{ part.stop_wait }}", "stopwaitsecs = 2"))
-    sandbox.up("tiny", "-o", "VLLM_FAKE_IGNORE_TERM=1", "-o", "VLLM_FAKE_WORKER=1")
-    sandbox.up("other", "-o", "VLLM_FAKE_IGNORE_TERM=1")
+    sandbox.up("tiny", "-o", "env.FAKE_ENGINE_IGNORE_TERM=1", "-o", "env.FAKE_ENGINE_WORKER=1")
+    sandbox.up("other", "-o", "env.FAKE_ENGINE_IGNORE_TERM=1")
     assert sandbox.chat(model="other").ok
     assert sandbox.call("down").status == 0
     sandbox.check_nothing_left()
