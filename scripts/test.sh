@@ -15,9 +15,9 @@ if ! cmp -s requirements/dev.txt "$dev/ready"; then
   "$dev/bin/python" -m pip --disable-pip-version-check install -qq --no-deps --require-hashes -r requirements/dev.txt
   cp requirements/dev.txt "$dev/ready"
 fi
-# the engine's and the gateway's take minutes: build them while the quick checks run
+# the engine's, the gateway's and the clients' take minutes: build them while the quick checks run
 mkdir -p "$home/logs"
-./runMe.sh prepare demo >"$home/logs/prepare.log" 2>&1 &
+{ ./runMe.sh prepare demo && scripts/install_test_clients.sh; } >"$home/logs/prepare.log" 2>&1 &
 prepare=$!
 trap 'kill "$prepare" 2>/dev/null || true' EXIT
 
@@ -29,7 +29,7 @@ step "lint and types"
 step "unit and golden"
 "$dev/bin/python" -m pytest -q -n 2 tests/unit tests/golden
 
-step "engine and gateway environments"
+step "engine, gateway and client environments"
 wait "$prepare" || { cat "$home/logs/prepare.log" >&2; exit 1; }
 tail -n 2 "$home/logs/prepare.log"
 

@@ -1,0 +1,105 @@
+"""The real Claude Code, Codex and OpenCode, pointed at the stack as `connect` points them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slipway.clients import CLIENTS
+from slipway.clients.journal import Journal
+from slipway.launchers.base import Access
+from slipway.secrets import Secret
+from tests.e2e.conftest import Stack, until
+from tests.e2e.test_keys_and_usage import usage
+from tests.e2e.tools import Tap, install_tools, run_tool
+
+# words that make each tool answer one prompt without a person, and what it needs where there is no internet
+HEADLESS = {
+    "claude-code": (
+        ("-p", "--output-format", "json", "--permission-mode", "acceptEdits"),
+        {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"},
+    ),
+    "codex": (("exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"), {}),
+    "opencode": (("run",), {"OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_DISABLE_MODELS_FETCH": "1"}),
+}
+TOOLS = list(HEADLESS)
+PATHS = {"claude-code": "/v1/messages", "codex": "/v1/responses", "opencode": "/v1/chat/completions"}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _installed() -> None:
+    install_tools()
+
+
+@pytest.fixture
+def tap(stack: Stack) -> Iterator[Tap]:
+    with Tap(stack.url).running() as tap:
+        yield tap
+
+
+def access(stack: Stack, url: str, alias: str) -> Access:
+    """What connect knows, with a virtual key of its own instead of the stack's."""
+    with stack.client() as admin:
+        key = admin.post("/key/generate", json={"key_alias": alias}).raise_for_status().json()["key"]
+    return Access(url, Secret(key), "demo", context=32768, output=512)
+
+
+def ask(tool: str, prompt: str, home: Path, argv: tuple[str, ...], env: dict[str, str]) -> str:
+    words, more = HEADLESS[tool]
+    done = run_tool([*argv, *words, prompt], home, {**env, **more})
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def check_wire(tool: str, tap: Tap, turns: int) -> None:
+    """Nothing was refused, and the tool has asked at least so often."""
+    assert tap.refused() == []
+    assert sum(path == PATHS[tool] for _, path, _ in tap.seen) >= turns
+
+
+def turns_under(stack: Stack, alias: str, turns: int) -> dict[str, Any]:
+    """The key's row in the usage report, once all its turns are in."""
+    row: dict[str, Any] = until(
+        lambda: (row := usage(stack, "key").get(alias)) and row["requests"] >= turns and row,
+        60,
+        f"{turns} requests of {alias} in the usage report",
+    )
+    return row
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_an_agent_started_with_its_settings_answers(stack: Stack, tap: Tap, tool: str, tmp_path: Path) -> None:
+    start = CLIENTS[tool].start
+    assert start is not None
+    started = start(access(stack, tap.url, f"{tool}-run"))
+
+    answer = ask(tool, "Hello", tmp_path, started.argv, dict(started.env))
+
+    assert "Hello! How can I help you?" in answer or "I am a tiny demo model" in answer
+    check_wire(tool, tap, 1)
+    row = turns_under(stack, f"{tool}-run", len(tap.seen))
+    assert (row["requests"], row["errors"]) == (len(tap.seen), 0)
+    assert row["prompt_tokens"] > 10000 and row["completion_tokens"] > 0
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_an_agent_reads_the_configuration_that_write_has_written(stack: Stack, tap: Tap, tool: str, tmp_path: Path) -> None:
+    changes = CLIENTS[tool].changes
+    assert changes is not None
+    journal = Journal(tmp_path / "journal", tool)
+    journal.write(journal.plan_write(changes(access(stack, tap.url, f"{tool}-write"), {"HOME": str(tmp_path)})))
+
+    ask(tool, "Hello", tmp_path, tuple(CLIENTS[tool].after.split()), {})
+
+    check_wire(tool, tap, 1)
+
+
+def test_claude_code_needs_nothing_but_address_and_key(stack: Stack, tap: Tap, tmp_path: Path) -> None:
+    key = access(stack, tap.url, "claude-bare").key.reveal()
+
+    ask("claude-code", "Hello", tmp_path, ("claude",), {"ANTHROPIC_BASE_URL": tap.url, "ANTHROPIC_AUTH_TOKEN": key})
+
+    check_wire("claude-code", tap, 1)
