@@ -53,11 +53,58 @@ _SENTENCES = (
 )
 
 
-class Dump:
-    """Collects the config classes that flags and other classes mention."""
+class Types:
+    """Turns Python's types into lists of alternatives, and collects the config classes that they mention."""
 
     def __init__(self) -> None:
         self.configs: dict[str, dict[str, Any]] = {}
+
+    def config(self, cls: type) -> str:
+        if cls.__name__ not in self.configs:
+            self.configs[cls.__name__] = {}  # a class may hold itself
+            self.configs[cls.__name__] |= {name: self._field(cls, name, hint) for name, hint in _fields(cls)}
+        return cls.__name__
+
+    def _field(self, cls: type, name: str, hint: Any) -> Alternatives:
+        validators = getattr(getattr(cls, "__pydantic_decorators__", None), "field_validators", {}).values()
+        null = []
+        for validator in validators:
+            if name in validator.info.fields or "*" in validator.info.fields:
+                if validator.info.mode == "wrap" and "none" in validator.cls_var_name:
+                    null = ["null"]
+                elif validator.info.mode != "after":
+                    return ["any"]
+        return _merged([*self.alternatives(hint), *null])
+
+    def alternatives(self, hint: Any) -> Alternatives:
+        origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+        if origin is typing.Annotated:
+            checked = any(type(item).__name__.endswith("Validator") for item in arguments[1:])
+            return ["any"] if checked else self.alternatives(arguments[0])
+        if origin in (typing.Union, types.UnionType):
+            return [item for argument in arguments for item in self.alternatives(argument)]
+        if origin is typing.Literal:
+            return [{"choices": list(arguments)}] if all(map(_is_plain, arguments)) else ["any"]
+        if hint in _PLAIN:
+            return [_PLAIN[hint]]
+        if origin in (list, set, frozenset, tuple, collections.abc.Sequence) or hint in (list, set, tuple):
+            inner = [item for argument in arguments if argument is not ... for item in self.alternatives(argument)]
+            return [{"list": _merged(inner) or ["any"]}]
+        if origin is dict or typing.is_typeddict(hint) or (isinstance(hint, type) and issubclass(hint, dict)):
+            return ["map"]
+        if isinstance(hint, type) and issubclass(hint, enum.Enum):
+            values = [member.value for member in hint]
+            return [{"choices": values}] if all(map(_is_plain, values)) else ["any"]
+        if dataclasses.is_dataclass(hint):
+            return [{"config": self.config(hint)}]
+        return ["any"]
+
+
+class Dump(Types):
+    """The flags of vLLM's own parser."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self.parser = serve_parser()
 
     def flags(self) -> dict[str, Any]:
@@ -103,50 +150,10 @@ class Dump:
                 choice["folded"] = True
             return [choice, *null]
         if _name(parse) == "parse_dataclass":
-            return [{"config": self._config(parse.__defaults__[0])}, *null]
+            return [{"config": self.config(parse.__defaults__[0])}, *null]
         if _name(parse) == "loads" and (config := _config_class(action.dest)):
-            return [{"config": self._config(config)}, *null]
+            return [{"config": self.config(config)}, *null]
         return [*_PARSERS.get(_name(parse), ["text"]), *null]
-
-    def _config(self, cls: type) -> str:
-        if cls.__name__ not in self.configs:
-            self.configs[cls.__name__] = {}  # a class may hold itself
-            self.configs[cls.__name__] |= {name: self._field(cls, name, hint) for name, hint in _fields(cls)}
-        return cls.__name__
-
-    def _field(self, cls: type, name: str, hint: Any) -> Alternatives:
-        validators = getattr(getattr(cls, "__pydantic_decorators__", None), "field_validators", {}).values()
-        null = []
-        for validator in validators:
-            if name in validator.info.fields or "*" in validator.info.fields:
-                if validator.info.mode == "wrap" and "none" in validator.cls_var_name:
-                    null = ["null"]
-                elif validator.info.mode != "after":
-                    return ["any"]
-        return _merged([*self._alternatives(hint), *null])
-
-    def _alternatives(self, hint: Any) -> Alternatives:
-        origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-        if origin is typing.Annotated:
-            checked = any(type(item).__name__.endswith("Validator") for item in arguments[1:])
-            return ["any"] if checked else self._alternatives(arguments[0])
-        if origin in (typing.Union, types.UnionType):
-            return [item for argument in arguments for item in self._alternatives(argument)]
-        if origin is typing.Literal:
-            return [{"choices": list(arguments)}] if all(map(_is_plain, arguments)) else ["any"]
-        if hint in _PLAIN:
-            return [_PLAIN[hint]]
-        if origin in (list, set, frozenset, tuple, collections.abc.Sequence) or hint in (list, set, tuple):
-            inner = [item for argument in arguments if argument is not ... for item in self._alternatives(argument)]
-            return [{"list": _merged(inner) or ["any"]}]
-        if origin is dict or typing.is_typeddict(hint) or (isinstance(hint, type) and issubclass(hint, dict)):
-            return ["map"]
-        if isinstance(hint, type) and issubclass(hint, enum.Enum):
-            values = [member.value for member in hint]
-            return [{"choices": values}] if all(map(_is_plain, values)) else ["any"]
-        if dataclasses.is_dataclass(hint):
-            return [{"config": self._config(hint)}]
-        return ["any"]
 
 
 def serve_parser() -> Any:
@@ -157,6 +164,19 @@ def serve_parser() -> Any:
     except ImportError:
         from vllm.utils import FlexibleArgumentParser
     return cmd_init()[0].subparser_init(FlexibleArgumentParser().add_subparsers())
+
+
+def _request() -> dict[str, Alternatives]:
+    """What a chat request may hold, with the types of its fields, so that defaults for it can be checked."""
+    module = _first("vllm.entrypoints.openai.chat_completion.protocol", "vllm.entrypoints.openai.protocol")
+    fields = module.ChatCompletionRequest.model_fields
+    return {name: plain_types(field.annotation) for name, field in sorted(fields.items())}
+
+
+def plain_types(hint: Any) -> Alternatives:
+    """A type whose classes are of no interest: their values are mappings."""
+    found = Types().alternatives(hint)
+    return _merged(["map" if isinstance(item, dict) and "config" in item else item for item in found])
 
 
 def _name(parse: Any) -> str:
@@ -360,6 +380,7 @@ def build_schema() -> dict[str, Any]:
         "names": _names(),
         "exclusive": exclusive,
         "requires": requires,
+        "request": _request(),
         "environment": _environment(),
         "configs": dict(sorted(dump.configs.items())),
     }

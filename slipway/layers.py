@@ -1,13 +1,15 @@
 """Reads the sources of configuration, each kept whole as a Layer with the line that every value came from.
 
 Keys of a layer share one name space: settings by their name (`GATEWAY_PORT`), engine environment variables as
-`env.NAME`, engine flags by their long name (`--max-model-len`), or by their setting's where they have one.
+`env.NAME`, further parameters of the gateway as `litellm.NAME`, engine flags by their long name (`--max-model-len`), or by
+their setting's where they have one.
 """
 
 from __future__ import annotations
 
 import difflib
 import io
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +25,9 @@ from slipway.settings import BY_FLAG, BY_NAME, BY_RECIPE_KEY, DEFINITIONS, is_en
 # The labels of the layers that are no files.
 ENVIRONMENT = "environment"
 OVERRIDES = "-o"
+
+# In front of a parameter of the gateway that is no setting: litellm.seed.
+PARAMETER_PREFIX = "litellm."
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -138,8 +143,15 @@ def read_overrides(pairs: Sequence[str]) -> Layer:
         if problem:
             problems.append(problem)
         else:
-            values[key] = Value(text, 0, written)
+            values[key] = Value(_json_or_text(text) if key.startswith(PARAMETER_PREFIX) else text, 0, written)
     return Layer(OVERRIDES, values, tuple(problems))
+
+
+def _json_or_text(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _override_key(written: str) -> tuple[str, Problem | None]:
@@ -149,8 +161,11 @@ def _override_key(written: str) -> tuple[str, Problem | None]:
     if written.startswith("-"):
         flag = canonical_name(written)
         return BY_FLAG[flag].name if flag in BY_FLAG else flag, None
-    if written.lower() in BY_RECIPE_KEY:
-        return BY_RECIPE_KEY[written.lower()].name, None
+    parameter = written.lower().removeprefix(PARAMETER_PREFIX)
+    if parameter in BY_RECIPE_KEY:
+        return BY_RECIPE_KEY[parameter].name, None
+    if written.startswith(PARAMETER_PREFIX):
+        return written, None
     if written.upper() in BY_NAME:
         return written.upper(), None
     if is_engine_variable(written) or (variable != written and _VARIABLE.fullmatch(variable)):

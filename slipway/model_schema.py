@@ -8,6 +8,7 @@ from typing import Any
 
 from slipway.gpus import HARDWARE_NAMES
 from slipway.model_file import NAME_PATTERN, PROFILE_PATTERN, Sections
+from slipway.parameters import parameter_types
 from slipway.settings import BY_RECIPE_KEY, Definition
 
 Schema = dict[str, Any]
@@ -37,7 +38,8 @@ def json_schema() -> Schema:
     top["source"]["type"].append("string")
     top["litellm"] = {"description": top["litellm"]["description"], "$ref": "#/$defs/Sampling"}
     top["profiles"]["additionalProperties"] = {"$ref": "#/$defs/Profile"}
-    keys = {key: _sampling(item) for key, item in BY_RECIPE_KEY.items()}
+    further: Schema = {key: {"description": "a parameter of LiteLLM or of vLLM's requests"} for key in sorted(parameter_types())}
+    keys = further | {key: _sampling(item) for key, item in BY_RECIPE_KEY.items()}
     schema["$defs"]["Profile"] = {"type": "object", "additionalProperties": False, "properties": keys}
     schema["$defs"]["Sampling"] = {**schema["$defs"]["Profile"], "type": ["object", "null"]}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Slipway model file"}

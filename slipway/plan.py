@@ -6,14 +6,16 @@ import ipaddress
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from slipway.configuration import Configuration
 from slipway.errors import ConfigError, Problem
 from slipway.hardware import Hardware
+from slipway.layers import PARAMETER_PREFIX
 from slipway.recipe import Recipe
 from slipway.resolve import Setting, Settings, Source
 from slipway.secrets import DEFAULT_MASTER_KEY, Secret
-from slipway.settings import BY_RECIPE_KEY, Definition, Typed
+from slipway.settings import BY_RECIPE_KEY, Typed
 
 
 @dataclass(frozen=True)
@@ -117,13 +119,15 @@ class Route:
     profile: str = ""
 
     @property
-    def defaults(self) -> dict[str, Typed | dict[str, object]]:
+    def defaults(self) -> dict[str, Any]:
         """The parameters as plain values; a mapping, such as chat_template_kwargs, as a mapping."""
-        return {key: _plain(BY_RECIPE_KEY[key], setting.value) for key, setting in self.parameters.items()}
+        return {key: _plain(key, setting.value) for key, setting in self.parameters.items()}
 
 
-def _plain(definition: Definition, value: Typed) -> Typed | dict[str, object]:
-    return json.loads(str(value)) if definition.kind == "mapping" else value
+def _plain(key: str, value: Typed) -> Any:
+    """What is no setting, and a mapping, is kept as JSON text."""
+    definition = BY_RECIPE_KEY.get(key)
+    return value if definition and definition.kind != "mapping" else json.loads(str(value))
 
 
 @dataclass(frozen=True)
@@ -162,10 +166,13 @@ def build_gateway(configuration: Configuration, engines: tuple[EnginePlan, ...])
     routes = []
     for profile in (None, *recipe.profiles):
         found = (configuration.profiles[profile.name] if profile else settings).items
-        given = {key: found[item.name] for key, item in BY_RECIPE_KEY.items() if item.name in found and found[item.name].value is not None}
-        names = recipe.names_of(profile)
+        names = {key: item.name for key, item in BY_RECIPE_KEY.items()}
+        names |= {name.removeprefix(PARAMETER_PREFIX): name for name in sorted(found) if name.startswith(PARAMETER_PREFIX)}
+        given = {key: found[name] for key, name in names.items() if name in found and found[name].value is not None}
         label = profile.name if profile else ""
-        routes += [Route(name, name, engine.name, f"{engine.base_url}/v1", given, label) for name in names for engine in engines]
+        routes += [
+            Route(name, name, engine.name, f"{engine.base_url}/v1", given, label) for name in recipe.names_of(profile) for engine in engines
+        ]
     return GatewayPlan(
         host=settings.text("GATEWAY_HOST"),
         port=settings.integer("GATEWAY_PORT"),

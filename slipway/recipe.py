@@ -12,9 +12,10 @@ from slipway.errors import Problem, UsageError
 from slipway.layers import Layer, Value
 from slipway.model_file import NAME_PATTERN, nearest, read_sections
 from slipway.overlay import BASE, Overlay, apply_to_command, apply_to_env
+from slipway.parameters import layer_key
 from slipway.recipe_checks import content_problems, overlays, read_command, read_requirements
 from slipway.requirements import Requirements
-from slipway.settings import BY_FLAG, BY_RECIPE_KEY
+from slipway.settings import BY_FLAG
 from slipway.yaml_document import Document, read_document, read_text
 
 # The route that always means "whatever is loaded".
@@ -31,7 +32,7 @@ class Profile:
 
     def layer(self, label: str) -> Layer:
         """What the profile says, in the name space of the layers."""
-        return Layer(label, {BY_RECIPE_KEY[key].name: value for key, value in self.sampling.items()})
+        return Layer(label, {layer_key(key): value for key, value in self.sampling.items()})
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Recipe:
 
     def layer(self) -> Layer:
         """What this file says, in the name space of the layers."""
-        values = {BY_RECIPE_KEY[key].name: value for key, value in self.sampling.items()}
+        values = {layer_key(key): value for key, value in self.sampling.items()}
         values |= {f"env.{name}": value for name, value in self.env.items()}
         for flag in self.command.flags:
             if flag.name in BY_FLAG:

@@ -13,6 +13,7 @@ from slipway.gpus import HARDWARE_NAMES, parse_memory
 from slipway.layers import Value, did_you_mean, misplaced_secret
 from slipway.model_file import NAME_PATTERN, PROFILE_PATTERN, OverlaySection, RequiresSection, VariantSection, shown_path
 from slipway.overlay import BASE, Overlay
+from slipway.parameters import is_known, parameter_types, parse_parameter
 from slipway.requirements import Requirements, check_versions
 from slipway.secrets import KNOWN as SECRETS
 from slipway.settings import BY_FLAG, BY_RECIPE_KEY
@@ -197,12 +198,16 @@ def _sampling_problems(document: Document, at: Place) -> list[Problem]:
     for key, raw in _mapping(document, at).items():
         line, shown = document.line(*at, key), shown_path((*at, key))
         definition = BY_RECIPE_KEY.get(key)
-        if definition is None:
-            hint = did_you_mean(key, BY_RECIPE_KEY) or "known: " + ", ".join(BY_RECIPE_KEY)
+        if not is_known(key):
+            near = did_you_mean(key, [*BY_RECIPE_KEY, *parameter_types()])
+            hint = near or f"known: {', '.join(BY_RECIPE_KEY)}, and parameters of LiteLLM and vLLM"
             problems.append(Problem(document.path, line, f"unknown key {shown}", hint))
         elif raw is not None:
             try:
-                definition.parse(raw)
+                if definition:
+                    definition.parse(raw)
+                else:
+                    parse_parameter(key, raw)
             except ValueError as error:
                 problems.append(Problem(document.path, line, f"{shown} {error}"))
     return problems

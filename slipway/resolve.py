@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from slipway.errors import Problem
-from slipway.layers import Layer
+from slipway.layers import PARAMETER_PREFIX, Layer
+from slipway.parameters import parse_parameter
 from slipway.settings import BY_NAME, Typed
 
 
@@ -73,7 +74,7 @@ def resolve_settings(layers: Sequence[Layer]) -> Settings:
                 problems.append(Problem(layer.label, value.line, f"{value.written or name} {error}"))
                 continue
             before = items.get(name)
-            if typed is None and before and not BY_NAME[name].may_be_empty:
+            if typed is None and before and name in BY_NAME and not BY_NAME[name].may_be_empty:
                 continue
             shadowed = ((before.value, before.source), *before.shadowed) if before else ()
             items[name] = Setting(name, typed, source, shadowed)
@@ -82,4 +83,6 @@ def resolve_settings(layers: Sequence[Layer]) -> Settings:
 
 def _typed(name: str, raw: object) -> Typed:
     definition = BY_NAME.get(name)
+    if name.startswith(PARAMETER_PREFIX):
+        return parse_parameter(name.removeprefix(PARAMETER_PREFIX), raw)
     return definition.parse(raw) if definition else str(raw)

@@ -13,11 +13,11 @@ from typing import Any
 from slipway.engines.base import Findings
 from slipway.engines.renames import RENAMED_FLAGS, RENAMED_VARIABLES
 from slipway.engines.schema import Choice, Schema, load_schema, shipped_versions
-from slipway.engines.values import check_text, check_value, read_json
 from slipway.errors import Problem
 from slipway.flags import base_name, inline_value
 from slipway.layers import ENVIRONMENT, did_you_mean
 from slipway.plan import SLIPWAY, Argument, Variable
+from slipway.typed_values import check_text, check_value, read_json
 
 # A flag that loads code which may bring names of its own.
 _PLUGINS = {"--tool-call-parser": "--tool-parser-plugin", "--reasoning-parser": "--reasoning-parser-plugin"}

@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from slipway.requirements import version_allowed
+from slipway.typed_values import Alternatives
 
 _FOLDER = Path(__file__).with_name("schemas")
-
-Alternatives = list[Any]
 
 
 class Schema:

@@ -12,12 +12,12 @@ from slipway.engines.base import Findings, LogSign
 from slipway.engines.config_file import read_config_files
 from slipway.engines.preflight import check_engine
 from slipway.engines.schema import choose_schema
-from slipway.engines.values import describe_type
 from slipway.errors import ConfigError, Problem
 from slipway.flags import base_name
 from slipway.plan import SLIPWAY, Argument, EnginePlan, EngineRequest, Variable
 from slipway.resolve import Source
 from slipway.settings import BY_FLAG
+from slipway.typed_values import describe_type
 
 # What vLLM 0.32 logs, in the order in which it usually comes; the first pattern that matches counts.
 _SIGNS = (

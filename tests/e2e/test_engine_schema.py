@@ -1,8 +1,11 @@
-"""The shipped schema of the version that runs here, against the installed vLLM itself; no stack is needed."""
+"""The shipped schemas of the versions that run here, against the installed vLLM and LiteLLM themselves; no stack is needed."""
 
 from __future__ import annotations
 
 import json
+import shlex
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,6 +33,16 @@ def test_the_shipped_schema_is_what_the_installed_vllm_says(ask_engine: AskEngin
     shipped = json.loads((ROOT / f"slipway/engines/schemas/vllm-{fresh['version']}.json").read_text())
     assert {**shipped, "made": ""} == {**fresh, "made": ""}
     assert load_schema(fresh["version"]).version == fresh["version"]
+
+
+def test_the_shipped_parameters_are_what_the_installed_litellm_says(tmp_path: Path) -> None:
+    subprocess.run([ROOT / "runMe.sh", "render", "demo", "--to", tmp_path], check=True, capture_output=True, timeout=120)
+    command = shlex.split((tmp_path / "gateway.sh").read_text().replace("\\\n", " ").rpartition("\nexec ")[2])
+    python, folder = Path(command[0]).with_name("python"), tmp_path / "fresh"
+    folder.mkdir()
+    subprocess.run([python, ROOT / "scripts/dump_gateway_schema.py", "--to", folder], check=True, capture_output=True, timeout=300)
+    (fresh,) = folder.iterdir()
+    assert fresh.read_text() == (ROOT / f"slipway/gateway/schemas/{fresh.name}").read_text()
 
 
 @pytest.mark.parametrize("name", golden_commands())

@@ -31,6 +31,8 @@ ROWS = (
     ("recipe_checks", "model_schema"),
     ("model_file", "overlay"),
     ("command", "resolve", "requirements"),
+    ("parameters",),
+    ("typed_values",),
     ("layers", "fit"),
     ("settings", "yaml_document", "flags"),
     ("secrets",),
@@ -43,7 +45,7 @@ ROW = {room: len(ROWS) - number for number, rooms in enumerate(ROWS) for room in
 # Imports between modules of one folder; elsewhere in that folder they are siblings that know nothing of each other.
 SHARED = {
     "launchers": {"base", "environments", "leftovers", "lock", "ports", "prisma_client", "startup", "supervisor"},
-    "engines": {"base", "config_file", "preflight", "renames", "schema", "values"},
+    "engines": {"base", "config_file", "preflight", "renames", "schema"},
 }
 
 # Run inside the vLLM image too, with that image's Python.

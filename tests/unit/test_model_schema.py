@@ -22,7 +22,7 @@ BEYOND_A_SCHEMA = {
     "env a secret", "a size like 12Q", "a word for a number", "infinity", "an alias with dots", "an alias twice", "an alias that is the name",
     "an alias for everything", "requires a bare size", "requires a version that is none", "a variant called base",
     "a variant's flags without dashes", "a variant's flag twice", "a variant's secret", "a removed flag with a value", "a file elsewhere",
-    "a template that is not listed", "template arguments with a date",
+    "a template that is not listed", "template arguments with a date", "a parameter of the wrong type",
 }  # fmt: skip
 
 

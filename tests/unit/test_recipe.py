@@ -163,6 +163,7 @@ def test_one_source_may_stand_without_a_list() -> None:
 OVERLAY = "known: description, flags, env, remove"
 KNOWN_KEYS = (
     "known: temperature, top_p, top_k, min_p, repetition_penalty, presence_penalty, frequency_penalty, max_tokens, chat_template_kwargs"
+    ", and parameters of LiteLLM and vLLM"
 )
 SECTIONS = "description, source, aliases, requires, command, files, env, litellm, profiles, variants, hardware"
 PLAIN = "letters, digits, '.', '_' and '-'"
@@ -205,6 +206,15 @@ WRONG = {
     "a typo in a key": (
         COMMAND + "litellm:\n  temprature: 1\n",
         "models/m.yml:3: unknown key litellm.temprature (did you mean temperature?)",
+    ),
+    "a parameter of the wrong type": (COMMAND + "litellm:\n  seed: x\n", "models/m.yml:3: litellm.seed must be a whole number, not 'x'"),
+    "a parameter that is Slipway's": (
+        COMMAND + "litellm:\n  api_base: x\n",
+        "models/m.yml:3: litellm.api_base cannot be set here: Slipway sets it itself",
+    ),
+    "a parameter with a typo": (
+        COMMAND + "litellm:\n  min_tokns: 1\n",
+        "models/m.yml:3: unknown key litellm.min_tokns (did you mean min_tokens?)",
     ),
     "an unknown key": (COMMAND + "litellm:\n  zzz: 1\n", f"models/m.yml:3: unknown key litellm.zzz ({KNOWN_KEYS})"),
     "a size like 12Q": (

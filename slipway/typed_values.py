@@ -1,4 +1,4 @@
-"""Checks the value of a flag, a variable or a key of a JSON value against its type in an engine's schema.
+"""Checks the value of a flag, a variable, a parameter or a key of a JSON value against its type in a shipped schema.
 
 A type is a list of alternatives, of which one must fit. Each check gives what is wrong in words that follow a name, or
 nothing. As vLLM's own parser and pydantic do, numbers are taken from text, and sizes such as 80m in JSON too.
@@ -11,9 +11,11 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from slipway.engines.schema import Alternatives
 from slipway.layers import did_you_mean
 
+# A type: `integer`, `number`, `size`, `text`, `boolean`, `json`, `map`, `null`, `any`, {"choices": [...]}, {"list": type},
+# {"config": name}.
+Alternatives = list[Any]
 Configs = Mapping[str, Mapping[str, Alternatives]]
 
 _SIZE = re.compile(r"\d+|\d+(?:\.\d+)?[kmgt]|\d+[KMGT]")
