@@ -14,6 +14,7 @@ import sys
 import time
 import traceback
 import types
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,27 @@ from vllm.engine.arg_utils import EngineArgs
 from vllm.model_executor.models.registry import ModelRegistry
 from vllm.usage.usage_lib import UsageContext
 from vllm.v1.engine.core import EngineCore
+from vllm.v1.executor import multiproc_executor
 from vllm.v1.executor.multiproc_executor import MultiprocExecutor
 from vllm.v1.executor.uniproc_executor import UniProcExecutor
+
+
+def tidy_shared_memory() -> Callable[[], None]:
+    """Gives what removes the shared memory of workers that have gone: vLLM's CPU communicator leaves it behind."""
+    made: list[str] = []
+    make = multiproc_executor.get_file_store_init_method
+
+    def remember() -> str:
+        made.append(make())
+        return made[-1]
+
+    multiproc_executor.get_file_store_init_method = remember
+
+    def tidy() -> None:
+        for path in (path for method in made for path in Path("/dev/shm").glob(f"{Path(method).name}*")):
+            path.unlink()
+
+    return tidy
 
 
 def stand_in_for_torchvision() -> None:
@@ -94,6 +114,7 @@ def size_cache(case: dict[str, Any], folder: Path) -> dict[str, Any]:
 def main() -> None:
     root = Path(sys.argv[1])
     stand_in_for_torchvision()
+    tidy = tidy_shared_memory()
     for case in json.load(sys.stdin):
         folder, began = root / case["name"], time.monotonic()
         try:
@@ -104,6 +125,7 @@ def main() -> None:
             answer = {"error": traceback.format_exc()}
         sys.stdout.write(json.dumps({"name": case["name"], "seconds": round(time.monotonic() - began, 1), **answer}) + "\n")
         sys.stdout.flush()
+    tidy()
 
 
 if __name__ == "__main__":
