@@ -5,18 +5,29 @@ from __future__ import annotations
 import re
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
 from http.client import HTTPException
 from pathlib import Path
 
 from slipway.errors import SlipwayError, UsageError
+from slipway.secrets import Secret
 
-_LIMIT = 32 << 20  # bytes: a tokenizer_config.json or a recipe is far smaller
+_LIMIT = 200 << 20  # bytes: the header of a safetensors file may have 100 MB
 _TIMEOUT = 30  # seconds without an answer
+
+
+_FORBIDDEN = "put a token that may read it into secrets/HF_TOKEN, and accept the model's licence"
 
 
 class NotFoundError(SlipwayError):
     """The server says that there is no such thing."""
+
+
+class ForbiddenError(SlipwayError):
+    """The server wants another token, or one at all."""
+
+
+class UnreachableError(SlipwayError):
+    """No server answers there."""
 
 
 def read_text(where: str) -> str:
@@ -32,26 +43,31 @@ def read_text(where: str) -> str:
         raise UsageError(f"{where} cannot be read: {error.strerror}") from None
 
 
-def fetch(url: str, headers: Mapping[str, str] | None = None) -> bytes:
-    """The body of a GET. Raises NotFoundError for 404, SlipwayError for anything else that goes wrong.
+def fetch(url: str, *, token: Secret | None = None, start: int = 0, length: int = 0) -> bytes:
+    """The body of a GET; `length` bytes of it from `start` on, or all for 0.
 
-    `headers` are for this address, and are not sent on where it redirects to.
+    `token` is for this address, and is not sent on where it redirects to, as hubs do for large files.
+    Raises NotFoundError for 404, ForbiddenError for 401 and 403, UnreachableError, SlipwayError for anything else that goes wrong.
     """
     try:
-        request = urllib.request.Request(url, headers={"User-Agent": "slipway"})
-        for name, value in (headers or {}).items():
-            request.add_unredirected_header(name, value)
+        part = {"Range": f"bytes={start}-{start + length - 1}"} if length else {}
+        request = urllib.request.Request(url, headers={"User-Agent": "slipway", **part})
+        if token:
+            request.add_unredirected_header("Authorization", f"Bearer {token.reveal()}")
         with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:
-            data: bytes = response.read(_LIMIT + 1)
+            if start and response.status != 206:
+                raise SlipwayError(f"{url}: the server does not give parts of files")
+            data: bytes = response.read(length or _LIMIT + 1)
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == 404:
             raise NotFoundError(f"{url} does not exist (404)") from None
-        hint = "put a token that may read it into secrets/HF_TOKEN, and accept the model's licence" if error.code in (401, 403) else ""
-        raise SlipwayError(f"{url} answers {error.code} {error.reason}", hint=hint) from None
+        if error.code in (401, 403):
+            raise ForbiddenError(f"{url} answers {error.code} {error.reason}", hint=_FORBIDDEN) from None
+        raise SlipwayError(f"{url} answers {error.code} {error.reason}") from None
     except (OSError, ValueError, HTTPException) as error:
         reason = getattr(error, "reason", error)
-        raise SlipwayError(f"{url} cannot be read: {reason}", hint="is this machine on a network that reaches it?") from None
+        raise UnreachableError(f"{url} cannot be read: {reason}", hint="is this machine on a network that reaches it?") from None
     if len(data) > _LIMIT:
         raise SlipwayError(f"{url} is larger than {_LIMIT >> 20} MiB: that is not what is looked for")
     return data

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from slipway.authoring.fetch import NotFoundError, fetch
 from slipway.errors import SlipwayError, UsageError
+from slipway.fit.facts import find_snapshot
 from slipway.secrets import Secret
 
 _ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -54,12 +55,17 @@ class Hub:
     def name(self) -> str:
         return f"{self.endpoint}/{self.model}"
 
-    def read(self, file: str) -> bytes | None:
-        headers = {"Authorization": f"Bearer {self.token.reveal()}"} if self.token else {}
+    def read(self, file: str, start: int = 0, length: int = 0) -> bytes | None:
+        """`length` bytes from `start` on, or all for 0."""
         try:
-            return fetch(f"{self.endpoint}/{self.model}/resolve/main/{file}", headers)
+            return fetch(f"{self.endpoint}/{self.model}/resolve/main/{file}", token=self.token, start=start, length=length)
         except NotFoundError:
             return None
+
+
+def open_hub(model: str, environ: Mapping[str, str], token: Secret | None) -> Hub:
+    """The hub that HF_ENDPOINT names, else huggingface.co."""
+    return Hub(environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/"), model, token)
 
 
 def find_files(model: str, environ: Mapping[str, str], token: Secret | None) -> Files:
@@ -69,13 +75,8 @@ def find_files(model: str, environ: Mapping[str, str], token: Secret | None) -> 
         return Folder(model, folder)
     if not _ID.fullmatch(model):
         raise UsageError(f"{model!r} is neither a folder nor an id on the hub", hint="an id is ORGANIZATION/NAME, such as Qwen/Qwen3-8B")
-    home = Path(environ.get("HF_HOME") or Path.home() / ".cache/huggingface")
-    cache = Path(environ.get("HF_HUB_CACHE") or home / "hub")
-    snapshots = (cache / f"models--{model.replace('/', '--')}" / "snapshots").glob("*/config.json")
-    newest = max(snapshots, key=lambda path: path.stat().st_mtime, default=None)
-    if newest:
-        return Folder(str(newest.parent), newest.parent)
-    return Hub(environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/"), model, token)
+    snapshot = find_snapshot(model, environ)
+    return Folder(str(snapshot), snapshot) if snapshot else open_hub(model, environ, token)
 
 
 def read_json(files: Files, file: str) -> dict[str, Any] | None:

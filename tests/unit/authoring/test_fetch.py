@@ -11,6 +11,7 @@ import pytest
 
 from slipway.authoring.fetch import NotFoundError, fetch, read_text
 from slipway.errors import SlipwayError, UsageError
+from slipway.secrets import Secret
 
 
 class Pages(BaseHTTPRequestHandler):
@@ -20,6 +21,9 @@ class Pages(BaseHTTPRequestHandler):
         )
         if self.path == "/me" and self.headers["Authorization"] == "Bearer x":
             status, body = 200, b"you"
+        if self.path == "/recipe.yaml" and self.headers["Range"]:
+            start, end = map(int, self.headers["Range"].removeprefix("bytes=").split("-"))
+            status, body = 206, body[start : end + 1]
         self.send_response(status)
         self.end_headers()
         self.wfile.write(body)
@@ -40,8 +44,15 @@ def test_a_text_is_read_over_http(server: str) -> None:
     assert read_text(f"{server}/recipe.yaml") == "model: größe\n"
 
 
-def test_headers_are_sent(server: str) -> None:
-    assert fetch(f"{server}/me", {"Authorization": "Bearer x"}) == b"you"
+def test_a_part_of_a_file_is_read_alone(server: str) -> None:
+    assert fetch(f"{server}/recipe.yaml", start=2, length=3) == b"del"
+    assert fetch(f"{server}/latin", length=1) == b"\xe9"
+    with pytest.raises(SlipwayError, match="the server does not give parts of files"):
+        fetch(f"{server}/latin", start=1, length=1)
+
+
+def test_a_token_is_sent(server: str) -> None:
+    assert fetch(f"{server}/me", token=Secret("x")) == b"you"
 
 
 def test_a_page_that_is_not_there_is_its_own_error(server: str) -> None:
