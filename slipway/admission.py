@@ -15,7 +15,8 @@ def check_requirements(sources: Sources, configuration: Configuration, engine_ve
         return
     shown = recipe.name if recipe.variant == "base" else f"{recipe.name} ({recipe.variant})"
     problems = [Problem(recipe.path, item.line, f"{shown} cannot run here: {item.message}") for item in unmet]
-    raise ConfigError(problems, hint=f"{_variants_hint(configuration)}--force launches it all the same")
+    way_out = "MODEL=demo runs without one; " if hardware.device == "cpu" else _variants_hint(configuration)
+    raise ConfigError(problems, hint=f"{way_out}--force launches it all the same")
 
 
 def _variants_hint(configuration: Configuration) -> str:
