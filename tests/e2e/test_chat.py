@@ -238,7 +238,7 @@ def test_a_wrong_key_is_refused_with_401(stack: Stack, path: str) -> None:
 def test_an_unknown_model_is_a_404_that_names_the_known_ones(openai_client: openai.OpenAI) -> None:
     with pytest.raises(
         openai.NotFoundError,
-        match=r"There is no model 'nope' here; this gateway serves: demo, demo:instruct, vllm_agent, vllm_agent:instruct\.",
+        match=r"There is no model 'nope' here; this gateway serves: claude-\*, demo, demo:instruct, vllm_agent, vllm_agent:instruct\.",
     ):
         openai_client.chat.completions.create(model="nope", messages=CAPITAL)
 
