@@ -84,9 +84,7 @@ def fit_launch(sources: Sources, configuration: Configuration, environ: Mapping[
 
 
 def propose_context(sources: Sources, configuration: Configuration, environ: Mapping[str, str]) -> tuple[Configuration, str]:
-    """The same for whoever starts nothing: nothing is refused, and a context that is given needs no look at the model."""
-    if configuration.recipe.command.flag(_CONTEXT) or configuration.settings.text(_CONTEXT):
-        return configuration, ""
+    """The same for whoever starts nothing: nothing is refused."""
     try:
         return fit_launch(sources, configuration, environ)
     except ConfigError:

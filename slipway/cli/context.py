@@ -72,6 +72,9 @@ class App:
 
     def fit(self, configuration: Configuration, *, refuse: bool = True) -> Configuration:
         """The configuration with a context that fits, saying what was changed. Raises ConfigError for what cannot fit at all."""
+        flag = "--max-model-len"
+        if not refuse and (configuration.recipe.command.flag(flag) or configuration.settings.text(flag)):
+            return configuration  # a context that is given stays, and the sum takes imports
         from slipway.memory import fit_launch, propose_context
 
         fitted, note = (fit_launch if refuse else propose_context)(self.sources, configuration, self.environ)
