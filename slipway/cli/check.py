@@ -18,12 +18,13 @@ def command(names: tuple[str, ...], overrides: tuple[str, ...]) -> None:
     """Check the model files NAMES, or all of them, in every variant; exit 2 when one has a problem."""
     app = make_app(overrides)
     recipes, problems = read_library(app.sources, names)
+    running = app.engine_version()
     found = Findings(tuple(problems))
     for recipe in recipes.values():
         for variant, hardware in recipe.editions():
             try:
                 configuration = configure(app.sources, recipe, variant, hardware)
-                found += app.findings(configuration, version_meant(configuration.recipe.requires.vllm, app.engine_version()))
+                found += app.findings(configuration, version_meant(configuration.recipe.requires.vllm, running))
             except ConfigError as error:
                 found += Findings(error.problems)
     say_warnings(found)
