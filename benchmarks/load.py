@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import json
 import resource
+import time
 from dataclasses import dataclass, field
 from typing import cast
 from urllib.parse import urlsplit
@@ -38,7 +39,6 @@ class Client(asyncio.Protocol):
 
     def __init__(self, request: bytes, streams: bool, counts: Counts, done: asyncio.Future[None]) -> None:
         self._request, self._streams, self._counts, self._done = request, streams, counts, done
-        self._loop = asyncio.get_running_loop()
         self._head, self._left, self._sent, self._waiting = b"", -1, 0.0, False
         self._tail = b""
 
@@ -47,13 +47,13 @@ class Client(asyncio.Protocol):
         self._send()
 
     def connection_lost(self, error: Exception | None) -> None:
-        if not self._done.done():
+        if not self._done.done() and time.perf_counter() < self._counts.ends:
             self._counts.errors += 1
             self._counts.note = f"connection lost: {error}"
             self._done.set_result(None)
 
     def _send(self) -> None:
-        self._sent, self._head, self._left, self._waiting, self._tail = self._loop.time(), b"", -1, True, b""
+        self._sent, self._head, self._left, self._waiting, self._tail = time.perf_counter(), b"", -1, True, b""
         self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
@@ -73,7 +73,7 @@ class Client(asyncio.Protocol):
         self._body(data)
 
     def _body(self, data: bytes) -> None:
-        now, counts = self._loop.time(), self._counts
+        now, counts = time.perf_counter(), self._counts
         counted = counts.started <= now < counts.ends
         if self._waiting:
             self._waiting = False
@@ -126,7 +126,8 @@ async def run_load(load: Load) -> Counts:
     loop = asyncio.get_running_loop()
     parts = urlsplit(load.url)
     request = build_request(load.url, load.key, not load.plain)
-    counts = Counts(loop.time() + load.warm, loop.time() + load.warm + load.seconds)
+    started = time.perf_counter() + load.warm
+    counts = Counts(started, started + load.seconds)
     waits = []
     for number in range(load.streams):
         done: asyncio.Future[None] = loop.create_future()
@@ -138,7 +139,8 @@ async def run_load(load: Load) -> Counts:
         await loop.create_connection(client, parts.hostname or "127.0.0.1", parts.port or 80)
         # not all in one instant, which no real set of clients is
         await asyncio.sleep(min(load.warm / 2, 1.0) / load.streams if number % 8 == 7 else 0)
-    await asyncio.wait(waits)
+    # streams that are open when the time is over are dropped, as if their clients went away
+    await asyncio.wait(waits, timeout=max(0.0, counts.ends - time.perf_counter()) + 0.2)
     return counts
 
 

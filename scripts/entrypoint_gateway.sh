@@ -26,4 +26,4 @@ case "${PUBLISHED_ON:-127.0.0.1}" in
     fi
     ;;
 esac
-exec litellm --config "$config" --host 0.0.0.0 --port 4000
+exec litellm --config "$config" --host 0.0.0.0 --port 4000 --num_workers "${GATEWAY_WORKERS:-1}"

@@ -138,6 +138,7 @@ class GatewayPlan:
     request_timeout: int  # seconds
     lane: str  # on or off
     routes: tuple[Route, ...]
+    workers: int = 1
 
     @property
     def url(self) -> str:
@@ -180,7 +181,18 @@ def build_gateway(configuration: Configuration, engines: tuple[EnginePlan, ...])
         request_timeout=settings.integer("REQUEST_TIMEOUT"),
         lane=settings.text("LANE"),
         routes=tuple(routes),
+        workers=_workers(settings),
     )
+
+
+_STREAMS_PER_WORKER, _MOST_WORKERS = 128, 4  # measured: docs/gateway.md
+
+
+def _workers(settings: Settings) -> int:
+    """As many as are asked for, else as many as the streams at once need."""
+    wanted = settings.value("GATEWAY_WORKERS")
+    streams = settings.integer("MAX_PARALLEL_REQUESTS")
+    return int(wanted) if wanted else min(_MOST_WORKERS, -(-streams // _STREAMS_PER_WORKER))
 
 
 def assemble_plan(configuration: Configuration, hardware: Hardware, engines: tuple[EnginePlan, ...]) -> Plan:

@@ -164,6 +164,8 @@ DEFINITIONS: tuple[Definition, ...] = (
     Definition("GATEWAY_PORT", "port", "4000", "port the gateway listens on", _GATEWAY),
     Definition("MAX_PARALLEL_REQUESTS", "integer", "16", "requests at once on each route; one more is answered 429", _GATEWAY,
                minimum=1),
+    Definition("GATEWAY_WORKERS", "integer", "", "processes of the gateway; empty: one for each 128 of MAX_PARALLEL_REQUESTS, at most 4",
+               _GATEWAY, minimum=1, maximum=64),
     Definition("LANE", "choice", "on", "on: the engine's answers reach the client as they are, at its speed; off: all through LiteLLM",
                _GATEWAY, choices=("on", "off")),
     Definition("REQUEST_TIMEOUT", "integer", "3600", "seconds after which the gateway gives up on one request", _GATEWAY, minimum=1),

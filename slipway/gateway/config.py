@@ -6,7 +6,7 @@ from slipway.plan import GatewayPlan, Plan
 from slipway.recipe import AGENT_ROUTE
 
 # The modules that run inside LiteLLM, in the order in which they are installed.
-HOOKS = ("outage", "responses", "counting", "fitting_hook", "lane")
+HOOKS = ("outage", "responses", "counting", "fitting_hook", "lane", "warm")
 
 # The part of the gateway's environment that is the same wherever it runs.
 ENVIRONMENT = {
@@ -70,4 +70,5 @@ def template_values(plan: Plan) -> dict[str, object]:
 
 def build_argv(executable: str, gateway: GatewayPlan, config: str) -> tuple[str, ...]:
     """The proxy's command; `config` is the path of the rendered config.yaml."""
-    return (executable, "--config", config, "--host", gateway.host, "--port", str(gateway.port))
+    workers = ("--num_workers", str(gateway.workers)) if gateway.workers > 1 else ()
+    return (executable, "--config", config, "--host", gateway.host, "--port", str(gateway.port), *workers)

@@ -9,10 +9,13 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import os
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
+from slipway.gateway.phase import VARIABLE, away_text, read_phase
 from slipway.gateway.refusals import ENGINE_AWAY, Refusal, read_refusal
 
 Message = MutableMapping[str, Any]
@@ -70,7 +73,10 @@ class ClearErrors:
     async def _clear(self, scope: Scope, held: list[Message]) -> list[Message]:
         """The messages to send instead of the held ones; the same ones where nothing needs saying."""
         if held[0]["status"] >= 500:
-            return _answer(scope, ENGINE_AWAY, held[0]) if await self._engine_away() else held
+            if not await self._engine_away():
+                return held
+            text = away_text(read_phase(os.environ.get(VARIABLE, "")))
+            return _answer(scope, replace(ENGINE_AWAY, text=text), held[0])
         refusal = read_refusal(_message(held), self._models)
         return _answer(scope, refusal, held[0]) if refusal else held
 

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from slipway.gateway.phase import away_text
+
 
 @dataclass(frozen=True)
 class Refusal:
@@ -34,8 +36,7 @@ class Refusal:
 
 ENGINE_AWAY = Refusal(
     status=503,
-    text="The engine is not answering: it is starting, being restarted, or stopped. Try again in a few seconds; "
-    "`./runMe.sh status` and `./runMe.sh logs engine` say what it is doing.",
+    text=away_text(""),
     kind="overloaded_error",
     type="overloaded_error",
     param=None,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from slipway.database.server import Server
 from slipway.gateway import config as gateway_config
+from slipway.gateway.phase import VARIABLE as PHASE_FOLDER
 from slipway.paths import Paths
 from slipway.plan import Plan, Site
 from slipway.render import RenderedFile, StartScript, render_file, render_generated, render_start_script
@@ -77,6 +78,7 @@ def _gateway_script(plan: Plan, site: Site, paths: Paths, programs: Programs) ->
     env = {
         **gateway_config.ENVIRONMENT,
         **gateway_config.prisma_environment(str(programs.prisma)),
+        PHASE_FOLDER: str(paths.run),
         "PYTHONPATH": f"{site.root}:{site.python_start}",
     }
     argv = gateway_config.build_argv(str(programs.litellm), plan.gateway, f"{site.generated}/config.yaml")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
@@ -38,6 +39,23 @@ class StackStarter:
     supervisor: Supervisor
 
     def start(self, stack: Stack, secrets: Mapping[str, Secret], gateway: Environment) -> None:
+        """Start, or put this model in the place of the one that runs. Raises LaunchError."""
+        switching = self.paths.run / "switching"
+        if self._runs_another(stack):
+            # the gateway tells clients so; see gateway/phase.py
+            switching.touch()
+        try:
+            self._start(stack, secrets, gateway)
+        finally:
+            switching.unlink(missing_ok=True)
+
+    def _runs_another(self, stack: Stack) -> bool:
+        try:
+            return bool(json.loads((self.paths.run / "stack.json").read_text())["model"] != stack.plan.model)
+        except (OSError, ValueError):
+            return False
+
+    def _start(self, stack: Stack, secrets: Mapping[str, Secret], gateway: Environment) -> None:
         stale = self._prepare_run_folder(stack, secrets)
         watch = Watch(self.supervisor, self.paths.logs, stack.configuration.settings.integer("START_STALL_TIMEOUT"))
         for part in ("gateway", "engine"):

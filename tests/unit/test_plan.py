@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from slipway.errors import ConfigError
+from slipway.gateway.config import build_argv
 from slipway.plan import SLIPWAY, Argument, EnginePlan, GatewayPlan, Plan, Route, Variable, check_exposure
 from slipway.resolve import Setting, Source
 from slipway.secrets import Secret
@@ -150,3 +151,22 @@ def test_any_other_address_is_refused_with_the_default_key(host: str, secrets: d
 def test_any_address_may_be_opened_with_a_key_of_one_s_own() -> None:
     settings = configure(MODEL, overrides=["GATEWAY_HOST=0.0.0.0"]).settings
     check_exposure(settings, {"LITELLM_MASTER_KEY": Secret("sk-mine")})
+
+
+@pytest.mark.parametrize(
+    ("overrides", "workers"),
+    [
+        ([], 1),
+        (["MAX_PARALLEL_REQUESTS=128"], 1),
+        (["MAX_PARALLEL_REQUESTS=129"], 2),
+        (["MAX_PARALLEL_REQUESTS=100000"], 4),
+        (["MAX_PARALLEL_REQUESTS=129", "GATEWAY_WORKERS=1"], 1),
+        (["GATEWAY_WORKERS=3"], 3),
+    ],
+)
+def test_the_gateway_has_as_many_workers_as_its_streams_need(overrides: list[str], workers: int) -> None:
+    gateway = plan(MODEL, overrides=overrides).gateway
+
+    assert gateway.workers == workers
+    flag = ("--num_workers", str(workers)) if workers > 1 else ()
+    assert build_argv("litellm", gateway, "c")[7:] == flag

@@ -111,6 +111,7 @@ def test_only_what_has_a_meaning_when_empty_may_be_empty() -> None:
         "LITELLM_FREQUENCY_PENALTY",
         "LITELLM_MAX_TOKENS",
         "LITELLM_CHAT_TEMPLATE_KWARGS",
+        "GATEWAY_WORKERS",
         "GPU_MEMORY_UTILIZATION",
     ]
 

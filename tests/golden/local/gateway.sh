@@ -10,7 +10,7 @@ fi
 export PATH=/usr/bin:"$PATH"
 export DISABLE_SCHEMA_UPDATE=true
 export LITELLM_LOCAL_MODEL_COST_MAP=True
-export LITELLM_WORKER_STARTUP_HOOKS=slipway.gateway.outage:install,slipway.gateway.responses:install,slipway.gateway.counting:install,slipway.gateway.fitting_hook:install,slipway.gateway.lane:install
+export LITELLM_WORKER_STARTUP_HOOKS=slipway.gateway.outage:install,slipway.gateway.responses:install,slipway.gateway.counting:install,slipway.gateway.fitting_hook:install,slipway.gateway.lane:install,slipway.gateway.warm:install
 export LITELLM_MODE=PRODUCTION
 export LITELLM_LOG=WARNING
 export PRISMA_QUERY_ENGINE_BINARY=/slipway/.slipway/envs/gateway-0123456789ab/prisma/query_engine.mjs
@@ -18,6 +18,7 @@ export PRISMA_CLI_QUERY_ENGINE_TYPE=binary
 export PRISMA_BINARY_CACHE_DIR=/slipway/.slipway/envs/gateway-0123456789ab/prisma
 export PRISMA_SCHEMA_ENGINE_BINARY=/bin/false
 export CHECKPOINT_DISABLE=1
+export SLIPWAY_RUN_FOLDER=/dev/shm/slipway-0123456789
 export PYTHONPATH=/slipway:/slipway/slipway/startup
 if [ -r /dev/shm/slipway-0123456789/secrets/LITELLM_MASTER_KEY ]; then LITELLM_MASTER_KEY="$(cat /dev/shm/slipway-0123456789/secrets/LITELLM_MASTER_KEY)"; export LITELLM_MASTER_KEY; fi
 if [ -r /dev/shm/slipway-0123456789/secrets/VLLM_API_KEY ]; then VLLM_API_KEY="$(cat /dev/shm/slipway-0123456789/secrets/VLLM_API_KEY)"; export VLLM_API_KEY; fi

@@ -1,0 +1,156 @@
+"""What the gateway costs: an engine alone, LiteLLM in front of it, and Slipway's lane, in one run on one machine.
+
+    python -m benchmarks.gateway [--parts paced,unpaced,plain,idle] [--streams 1,16,64,256] [--seconds S] [--svg FILE]
+
+The engine is a stub that costs next to nothing (`stub_engine.py`): what is measured is the gateway. Gateways are those of a stack
+that is launched for this (`./runMe.sh up demo`), started again with the stub for an engine: real LiteLLM, PostgreSQL, virtual key,
+spend rows. One worker. Load generator, stub and gateway share the machine; CPU is each process's own, from the kernel's counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from benchmarks.gateway_chart import draw_chart
+from benchmarks.gateway_process import Gateway, gateway_python, launched_stack
+from benchmarks.timing import ROOT
+
+_TOKENS = 256
+_PARTS = {"paced": 20.0, "unpaced": 0.0, "plain": 0.0, "idle": 1000.0}  # milliseconds between two tokens
+_STUBS = {20.0: 0, 0.0: 1, 1000.0: 2}  # interval -> port after the first
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measurement. Times in milliseconds, memory in MB, CPU in cores."""
+
+    part: str
+    streams: int
+    target: str
+    events: float
+    requests: float
+    first_median: float
+    first_99: float
+    errors: int
+    cores: float = 0
+    memory: float = 0
+
+
+@contextmanager
+def stubs(port: int) -> Iterator[None]:
+    """One stub for each interval, on consecutive ports."""
+    processes = [
+        subprocess.Popen([
+            gateway_python(), "-m", "benchmarks.stub_engine", "--port", str(port + offset), "--interval", str(interval),
+            "--tokens", str(_TOKENS),
+        ], cwd=ROOT)
+        for interval, offset in _STUBS.items()
+    ]  # fmt: skip
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.terminate()
+            process.wait()
+
+
+def measure(part: str, streams: int, target: str, url: str, key: str, seconds: float, process: psutil.Process | None) -> Row:
+    """One load on one target."""
+    argv = [gateway_python(), "-m", "benchmarks.load", "--url", url, "--key", key, "--streams", str(streams), "--seconds", str(seconds)]
+    argv += ["--warm", "2"] + (["--plain"] if part == "plain" else [])
+    before = _cpu(process)
+    done = subprocess.run(argv, cwd=ROOT, check=True, capture_output=True, text=True)
+    used = _cpu(process) - before
+    found: dict[str, Any] = json.loads(done.stdout)
+    if found["errors"]:
+        print(f"  {target} {part} {streams}: {found['errors']} errors: {found['note'][:300]}", file=sys.stderr)
+    first = found["first"] or [0.0]
+    return Row(
+        part, streams, target, found["events_per_s"], found["requests_per_s"], statistics.median(first) * 1000,
+        first[min(len(first) - 1, int(len(first) * 0.99))] * 1000, found["errors"], used / (seconds + 2),
+        process.memory_info().rss / 1e6 if process else 0,
+    )  # fmt: skip
+
+
+def _cpu(process: psutil.Process | None) -> float:
+    times = process.cpu_times() if process else None
+    return times.user + times.system if times else 0.0
+
+
+def run(options: argparse.Namespace) -> list[Row]:
+    rows: list[Row] = []
+    parts, streams = options.parts.split(","), [int(count) for count in options.streams.split(",")]
+    with launched_stack(options.port) as stack, stubs(options.port + 10), tempfile.TemporaryDirectory() as folder:
+        key = stack.make_key()
+        for target in options.targets.split(","):
+            for part in parts:
+                stub = f"http://127.0.0.1:{options.port + 10 + _STUBS[_PARTS[part]]}"
+                counts = [1000] if part == "idle" else streams
+                if target == "direct":
+                    rows += [_shown(measure(part, count, target, stub, "none", options.seconds, None)) for count in counts]
+                    continue
+                gateway = Gateway(stack, Path(folder), options.port + 20, stub, lane=target == "slipway")
+                with gateway.running() as process:
+                    measure(part, 4, target, gateway.url, key, 2, process)  # nobody's first requests count
+                    rows += [_shown(measure(part, count, target, gateway.url, key, options.seconds, process)) for count in counts]
+    return rows
+
+
+def _shown(row: Row) -> Row:
+    print(f"  {row.target:8} {row.part:8} {row.streams:5} {row.events:12,.0f} events/s {row.requests:9,.1f} requests/s", file=sys.stderr)
+    return row
+
+
+def print_rows(rows: list[Row]) -> None:
+    """The table, each gateway beside the engine alone."""
+    direct = {(row.part, row.streams): row for row in rows if row.target == "direct"}
+    print("| load | streams | target | events/s | requests/s | of direct | first token, median | 99 % | added | per core | MB | errors |")
+    print("|---|---|---|---|---|---|---|---|---|---|---|---|")
+    for row in sorted(rows, key=lambda row: (list(_PARTS).index(row.part), row.streams, ("direct", "stock", "slipway").index(row.target))):
+        beside = direct.get((row.part, row.streams))
+        rate, unit = (row.requests, "requests/s") if row.part == "plain" else (row.events, "events/s")
+        whole = (beside.requests if row.part == "plain" else beside.events) if beside else 0
+        print(
+            f"| {row.part} | {row.streams} | {row.target} | {row.events:,.0f} | {row.requests:,.1f} | {rate / whole if whole else 0:.1%} "
+            f"| {row.first_median:.1f} ms | {row.first_99:.1f} ms | {row.first_median - beside.first_median if beside else 0:.1f} ms "
+            f"| {f'{rate / row.cores:,.0f} {unit}' if row.cores else ''} | {f'{row.memory:.0f}' if row.memory else ''} | {row.errors} |"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--parts", default=",".join(_PARTS))
+    parser.add_argument("--targets", default="direct,stock,slipway")
+    parser.add_argument("--streams", default="1,16,64,256")
+    parser.add_argument("--seconds", type=float, default=6.0)
+    parser.add_argument("--port", type=int, default=4900, help="the first of 30 ports")
+    parser.add_argument("--json", type=Path, help="keep the figures in this file, adding to those of earlier runs")
+    parser.add_argument("--svg", type=Path, help="draw the figures into this file")
+    options = parser.parse_args()
+    rows = run(options)
+    if options.json:
+        earlier = [Row(**item) for item in json.loads(options.json.read_text())] if options.json.exists() else []
+        again = {(row.part, row.streams, row.target) for row in rows}
+        rows = [row for row in earlier if (row.part, row.streams, row.target) not in again] + rows
+        options.json.write_text(json.dumps([row.__dict__ for row in rows], indent=1) + "\n")
+    print_rows(rows)
+    print(f"\n{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    if options.svg:
+        options.svg.write_text(draw_chart([row.__dict__ for row in rows]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""Runs inside LiteLLM: does at start what LiteLLM would do during the first requests, and holds readiness back until then.
+
+LiteLLM imports features, builds types and compiles patterns when a request first needs them, on the event loop, where every
+other request waits: seconds in all. One request of each kind goes through the whole application here, answered by LiteLLM's own
+`mock_response` and logged by nothing, before `/health/readiness` says that the worker is ready.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import logging
+import sys
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from typing import Any
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_LOG = logging.getLogger(__name__)
+_NOT_YET = json.dumps({"status": "starting", "message": "This worker is warming up; it will be ready in a few seconds."}).encode()
+# what LiteLLM tries to import on each request although it is not installed: the second failure need not search the disk again
+_OPTIONAL = ("litellm.integrations.otel.logger",)
+_tasks: set[asyncio.Task[None]] = set()
+
+
+def install() -> None:
+    """LiteLLM's worker start-up hook (LITELLM_WORKER_STARTUP_HOOKS)."""
+    from litellm.proxy import proxy_server
+
+    app = proxy_server.app
+    gate = Gate(app.middleware_stack)
+    app.middleware_stack = gate
+    task = asyncio.get_running_loop().create_task(_warm(proxy_server, gate))
+    _tasks.add(task)
+    task.add_done_callback(_tasks.discard)
+
+
+class Gate:
+    """ASGI middleware: readiness is 503 until `open` is set."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self.open = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.open or scope["type"] != "http" or scope["path"] != "/health/readiness":
+            await self._app(scope, receive, send)
+            return
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(_NOT_YET)), (b"retry-after", b"1")]
+        await send({"type": "http.response.start", "status": 503, "headers": headers})
+        await send({"type": "http.response.body", "body": _NOT_YET})
+
+
+async def _warm(proxy_server: Any, gate: Gate) -> None:
+    """Wait until LiteLLM has read its configuration, then send it one request of each kind; opens the gate whatever comes of them."""
+    try:
+        while proxy_server.llm_router is None or proxy_server.prisma_client is None:
+            await asyncio.sleep(0.05)
+        _remember_failed_imports()
+        names = proxy_server.llm_router.get_model_names()
+        for path, body, key in _requests(names[0], proxy_server.master_key or ""):
+            await ask(proxy_server.app, path, body, key)
+    except Exception:
+        # a worker that could not be warmed serves all the same, only its first requests are slower
+        _LOG.exception("warming up failed")
+    finally:
+        gate.open = True
+
+
+def _remember_failed_imports() -> None:
+    for name in _OPTIONAL:
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            sys.modules[name] = None  # type: ignore[assignment]
+
+
+def _requests(model: str, key: str) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """Path, body and key of each: every protocol whole and streamed, a refused key, an unknown model."""
+    mock = {"model": model, "mock_response": "Hello", "no-log": True}
+    messages = [{"role": "user", "content": "Hello"}]
+    for stream in (False, True):
+        yield "/v1/chat/completions", {**mock, "messages": messages, "stream": stream}, key
+        yield "/v1/completions", {**mock, "prompt": "Hello", "stream": stream}, key
+        yield "/v1/messages", {**mock, "messages": messages, "max_tokens": 8, "stream": stream}, key
+        yield "/v1/responses", {**mock, "input": "Hello", "stream": stream}, key
+    yield "/v1/embeddings", {**mock, "input": "Hello", "mock_response": [0.5]}, key
+    yield "/v1/chat/completions", {"model": "no-such-model", "messages": messages}, key
+    yield "/v1/chat/completions", {"model": model, "messages": messages}, "sk-no-such-key"
+
+
+async def ask(app: App, path: str, body: dict[str, Any], key: str) -> None:
+    """One request to the application, from within; its answer is dropped."""
+    text = json.dumps(body).encode()
+    headers = [(b"host", b"127.0.0.1"), (b"content-type", b"application/json"), (b"authorization", f"Bearer {key}".encode())]
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http", "path": path,
+        "raw_path": path.encode(), "query_string": b"", "root_path": "", "headers": [*headers, (b"content-length", b"%d" % len(text))],
+        "client": ("127.0.0.1", 0), "server": ("127.0.0.1", 0), "state": {},
+    }  # fmt: skip
+    sent = [{"type": "http.request", "body": text, "more_body": False}]
+    done = asyncio.Event()
+
+    async def receive() -> Message:
+        if sent:
+            return sent.pop()
+        await done.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            done.set()
+
+    try:
+        await app(scope, receive, send)
+    except Exception as error:
+        _LOG.info("warming up %s: %r", path, error)
