@@ -10,7 +10,8 @@ mkdir -p "$home/envs" && exec 9>"$home/envs/clients.lock" && flock 9
 [ "$(cat "$folder/ready" 2>/dev/null)" = "$wanted" ] && exit
 "$home/envs/launcher/bin/python" -m venv --clear "$folder"
 "$folder/bin/python" -m pip --disable-pip-version-check install -qq --no-deps --require-hashes -r requirements/clients.txt
+command -v npm >/dev/null || "$folder/bin/python" -m pip --disable-pip-version-check install -qq --no-deps --require-hashes -r requirements/node.txt
 cp tests/clients/package.json tests/clients/package-lock.json "$folder"
 # not `npm ci`: it refuses a lock that lacks the builds of OpenCode for systems that the registry at hand does not carry
-npm install --prefix "$folder" --no-save --no-audit --no-fund --loglevel=error
+PATH="$PATH:$folder/bin" npm install --prefix "$folder" --no-save --no-audit --no-fund --loglevel=error
 echo "$wanted" >"$folder/ready"

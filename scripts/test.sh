@@ -17,9 +17,11 @@ if ! cmp -s requirements/dev.txt "$dev/ready"; then
 fi
 # the engine's, the gateway's and the clients' take minutes: build them while the quick checks run
 mkdir -p "$home/logs"
-{ ./runMe.sh prepare demo && scripts/install_test_clients.sh; } >"$home/logs/prepare.log" 2>&1 &
+./runMe.sh prepare demo >"$home/logs/prepare.log" 2>&1 &
 prepare=$!
-trap 'kill "$prepare" 2>/dev/null || true' EXIT
+scripts/install_test_clients.sh >"$home/logs/clients.log" 2>&1 &
+clients=$!
+trap 'kill "$prepare" "$clients" 2>/dev/null || true' EXIT
 
 step "lint and types"
 "$dev/bin/ruff" check .
@@ -31,6 +33,7 @@ step "unit and golden"
 
 step "engine, gateway and client environments"
 wait "$prepare" || { cat "$home/logs/prepare.log" >&2; exit 1; }
+wait "$clients" || { cat "$home/logs/clients.log" >&2; exit 1; }
 tail -n 2 "$home/logs/prepare.log"
 
 step "integration"
