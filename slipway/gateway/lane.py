@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from contextvars import ContextVar
 from typing import Any
 
-from slipway.gateway.lane_request import PATHS, Passage, why_not
+from slipway.gateway.lane_request import OTHERS, PATHS, Passage, why_not
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -79,10 +79,12 @@ class Marker:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] not in PATHS:
+        if scope["type"] != "http" or scope["method"] != "POST" or (scope["path"] not in PATHS and scope["path"] not in OTHERS):
             await self._app(scope, receive, send)
             return
-        passage = Passage(PATHS[scope["path"]], send)
+        passage = Passage(PATHS.get(scope["path"], ""), send)
+        if scope["path"] in OTHERS:
+            passage.pass_on("protocol")
         # LiteLLM sets it from config.yaml, which it reads after it has called `install`
         if os.environ.get("LANE") == "off":
             passage.pass_on("LANE=off")

@@ -13,6 +13,10 @@ PATHS = {
     "/v1/chat/completions": "chat",
     "/chat/completions": "chat",
 }
+# protocols that all go through LiteLLM
+OTHERS = frozenset({
+    "/v1/completions", "/completions", "/v1/embeddings", "/embeddings", "/v1/messages", "/v1/responses", "/responses",
+})  # fmt: skip
 
 # Parameters with which LiteLLM does more than one call with one answer, beside those on its own list of what it takes for itself
 _BEYOND = frozenset({
