@@ -15,7 +15,7 @@ from slipway.gpus import GIB
 
 MIB = 1 << 20
 
-# The CPU engine's own memory before weights: vLLM 0.32's worker process with all its imports, measured on the demo model.
+# The CPU engine's own memory before weights: the resident set of vLLM 0.32's worker process with the demo model (ps, 1.05 to 1.1 GiB).
 CPU_RUNTIME = int(1.1 * GIB)
 # Workspaces of attention and matrix libraries that stay after the profile run; FlashInfer's alone is 394 MiB
 # (vllm/envs.py, VLLM_FLASHINFER_WORKSPACE_BUFFER_SIZE).
@@ -84,7 +84,7 @@ def _mixer_width(mixer: Mixer) -> int:
 
 
 def _graphs(model: Architecture, options: EngineOptions) -> int:
-    """A straight line through what public logs of vLLM name ("Graph capturing finished in … secs, took … GiB")."""
+    """A guess: a straight line near the few figures of vLLM's "Graph capturing finished in … secs, took … GiB" that were at hand."""
     if options.eager:
         return 0
     sparse = any(isinstance(layer.mlp, Experts) for layer in model.layers)
