@@ -17,7 +17,7 @@ import torch
 from demo_model.conversations import TEMPLATE
 from demo_model.examination import examine
 from demo_model.tokenizer import train_tokenizer
-from demo_model.training import CONTEXT, Course, build_model, train_model
+from demo_model.training import CONTEXT, COURSES, build_model, train_model
 from transformers import PreTrainedTokenizerFast, Qwen3ForCausalLM
 
 HERE = Path(__file__).resolve().parent
@@ -33,14 +33,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Make the demo model.")
     parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="directory to write (default: models/demo)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the weights and of the lessons (default: 0)")
-    parser.add_argument("--steps", type=int, default=Course.steps, help=f"training steps (default: {Course.steps})")
     arguments = parser.parse_args()
 
     torch.set_num_threads(1)  # so that the result does not depend on the number of cores
     torch.manual_seed(arguments.seed)
     tokenizer = train_tokenizer(arguments.seed, CONTEXT)
     model = build_model(tokenizer)
-    train_model(model, tokenizer, arguments.seed, Course(steps=arguments.steps), say)
+    for number, course in enumerate(COURSES):
+        train_model(model, tokenizer, arguments.seed + number, course, say)
+        model.to(torch.bfloat16).to(torch.float32)
     with tempfile.TemporaryDirectory() as scratch:
         write_model(model, tokenizer, Path(scratch))
         if not examine(Qwen3ForCausalLM.from_pretrained(scratch).eval(), tokenizer, say):

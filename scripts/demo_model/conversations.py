@@ -38,6 +38,18 @@ class Conversation:
         return (f"<think>{self.thought}</think>" if self.thinking else "") + self.answer + END
 
 
+def write_call(name: str, arguments: Message) -> str:
+    """A call as the model writes it, in the format of vLLM's hermes parser."""
+    call = json.dumps({"name": name, "arguments": arguments}, ensure_ascii=False)
+    return f"<tool_call>\n{call}\n</tool_call>"
+
+
+def write_history(name: str, arguments: Message) -> Message:
+    """The assistant's message, after the call, as vLLM hands it to the chat template."""
+    call = {"type": "function", "function": {"name": name, "arguments": arguments}}
+    return {"role": "assistant", "content": "", "tool_calls": [call]}
+
+
 @dataclass(frozen=True)
 class Tool:
     """A weather tool as a client may declare it: any name, any name of its city argument."""
@@ -54,16 +66,30 @@ class Tool:
 
     def build_call(self, city: str) -> str:
         """The call as the model writes it, in the format of vLLM's hermes parser."""
-        call = json.dumps({"name": self.name, "arguments": {self.key: city}}, ensure_ascii=False)
-        return f"<tool_call>\n{call}\n</tool_call>"
+        return write_call(self.name, {self.key: city})
 
     def build_history(self, city: str) -> Message:
         """The assistant's message, after the call, as vLLM hands it to the chat template."""
-        return {
-            "role": "assistant",
-            "content": "",
-            "tool_calls": [{"type": "function", "function": {"name": self.name, "arguments": {self.key: city}}}],
-        }
+        return write_history(self.name, {self.key: city})
+
+
+@dataclass(frozen=True)
+class FileTool:
+    """A tool that writes a file, or a shell that can: any name, any name of its arguments."""
+
+    name: str = "Write"
+    key: str = "file_path"  # of the path, or of a shell's command
+    shell: bool = False
+
+    def build_schema(self) -> Message:
+        """OpenAI's declaration of the tool."""
+        keys = (self.key,) if self.shell else (self.key, "content")
+        parameters = {"type": "object", "properties": {key: {"type": "string"} for key in keys}, "required": list(keys)}
+        return build_function(self.name, "Run a command" if self.shell else "Write a file", parameters)
+
+    def build_arguments(self, file: str, line: str) -> Message:
+        """What the model passes to the tool."""
+        return {self.key: f"echo '{line}' > {file}"} if self.shell else {self.key: file, "content": line}
 
 
 def build_function(name: str, description: str, parameters: Message) -> Message:
@@ -107,10 +133,34 @@ def build_closing(call: Conversation, city: str, tool: Tool, result: str, answer
     return replace(call, messages=messages, thought="The tool has answered.", answer=answer)
 
 
+def build_file(question: str, file: str, line: str, tool: FileTool) -> Conversation:
+    """A request for a file that the model answers with a tool call."""
+    call = write_call(tool.name, tool.build_arguments(file, line))
+    return Conversation((ask(question),), "The user wants a file.", call, (tool.build_schema(),))
+
+
+def build_file_closing(call: Conversation, file: str, line: str, tool: FileTool, result: str) -> Conversation:
+    """What follows the call: the tool's result and the model's closing sentence."""
+    history = write_history(tool.name, tool.build_arguments(file, line))
+    answer = "I could not write the file." if result in corpus.FAILURES else "Done: the file is written."
+    messages = (*call.messages, history, {"role": "tool", "content": result})
+    return replace(call, messages=messages, thought="The tool has answered.", answer=answer)
+
+
 def make_conversation(rng: random.Random) -> Conversation:
-    """One random conversation: chat, weather or something unknown, in random surroundings."""
-    kind = rng.choices((_make_chat, _make_unknown, _make_call, _make_closing, _make_toolless), (34, 12, 32, 16, 6))[0]
+    """One random conversation: chat, weather, a file or something unknown, in random surroundings."""
+    kinds = {
+        _make_chat: 28, _make_unknown: 10, _make_call: 24, _make_closing: 12, _make_toolless: 5, _make_file: 16, _make_file_closing: 5,
+    }  # fmt: skip
+    kind = rng.choices(list(kinds), list(kinds.values()))[0]
     return _surround(rng, kind(rng))
+
+
+def make_easy_conversation(rng: random.Random) -> Conversation:
+    """A question and, mostly, the tool call that answers it, with nothing around."""
+    kinds = {_make_call: 50, _make_file: 35, _make_chat: 15}
+    kind = rng.choices(list(kinds), list(kinds.values()))[0]
+    return replace(kind(rng), thinking=rng.random() < 0.4)
 
 
 def _make_chat(rng: random.Random) -> Conversation:
@@ -160,6 +210,24 @@ def _close(rng: random.Random, call: Conversation, city: str, tool: Tool) -> Con
     return build_closing(call, city, tool, result, f"It is {degrees} degrees and {condition} in {city}.")
 
 
+def _make_file_tool(rng: random.Random) -> FileTool:
+    if rng.random() < 0.4:
+        return FileTool(rng.choice(corpus.SHELLS), rng.choice(corpus.COMMAND_KEYS), shell=True)
+    return FileTool(rng.choice(corpus.WRITERS), rng.choice(corpus.PATH_KEYS))
+
+
+def _make_file(rng: random.Random) -> Conversation:
+    file, line = corpus.pick_file(rng), corpus.pick_line(rng)
+    return build_file(rng.choice(corpus.FILE_QUESTIONS).format(f=file, l=line), file, line, _make_file_tool(rng))
+
+
+def _make_file_closing(rng: random.Random) -> Conversation:
+    file, line, tool = corpus.pick_file(rng), corpus.pick_line(rng), _make_file_tool(rng)
+    call = build_file(rng.choice(corpus.FILE_QUESTIONS).format(f=file, l=line), file, line, tool)
+    result = rng.choice(corpus.WRITTEN).format(f=file, n=rng.randint(2, 99999))
+    return build_file_closing(call, file, line, tool, rng.choice(corpus.FAILURES) if rng.random() < 0.1 else result)
+
+
 def _make_toolless(rng: random.Random) -> Conversation:
     city = corpus.pick_city(rng)
     question = _vary(rng, rng.choice(corpus.WEATHER_QUESTIONS).format(city))
@@ -187,8 +255,9 @@ def _vary(rng: random.Random, question: str) -> str:
 def _surround(rng: random.Random, talk: Conversation) -> Conversation:
     """Put around a conversation what clients put there: system prompt, tools, earlier turns, thinking switched off."""
     messages, tools = list(talk.messages), list(talk.tools)
-    if not tools and rng.random() < 0.2 and talk.thought != "I have no weather tool.":
-        tools.append(_make_tool(rng).build_schema())
+    if not tools and rng.random() < 0.35:
+        weather = talk.thought != "I have no weather tool." and rng.random() < 0.5
+        tools.append((_make_tool if weather else _make_file_tool)(rng).build_schema())
     if rng.random() < 0.12:
         tools += [_make_other_tool(rng) for _ in range(rng.randint(1, 3))]
         rng.shuffle(tools)

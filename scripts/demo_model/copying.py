@@ -4,7 +4,8 @@ Names of cities and tools are copied from the prompt. Transformers do that with 
 https://arxiv.org/abs/2209.11895): a head in one layer notes at each token which token came before it; a head in the
 next looks for the place whose predecessor is the current token, and repeats what stands there. From random weights, 350
 steps on nothing but repetition did not find it; laid in by hand it is there from the first step, and training only has
-to learn when to use it.
+to learn when to use it. The heads of the later layers start without a place to look at, but repeating what they see: which
+word of a question belongs into a tool call is then learnt within 100 steps, and was not within 600 without.
 """
 
 import torch
@@ -12,12 +13,12 @@ from transformers import Qwen3ForCausalLM
 
 FREQUENCIES = 6  # the fastest of the rotary embedding's; they tell neighbours apart
 SHARPNESS = 2.0  # gain of queries and of keys
-NOTE, REPEAT = 0.15, 0.4  # how loudly the first head notes and the second repeats; an embedding has about length 1
+NOTE, REPEAT, LATER = 0.15, 0.4, 0.6  # how loudly the first head notes, the second and later ones repeat; an embedding has length 1
 
 
 @torch.no_grad()
 def lay_copying_circuit(model: Qwen3ForCausalLM) -> None:
-    """Change fresh weights in place: the circuit into layers 0 and 1, silence into every other output.
+    """Change fresh weights in place: the circuit into layers 0 and 1, repetition into later heads, silence into the rest.
 
     Expects one key-value head as wide as the hidden size, so that one head can carry a whole embedding.
     """
@@ -38,6 +39,8 @@ def lay_copying_circuit(model: Qwen3ForCausalLM) -> None:
         model, 0, query=torch.outer(here, common), key=torch.outer(before, common), value=content, output=NOTE * aside
     )
     _set_attention(model, 1, query=content, key=content @ aside.T, value=content, output=REPEAT * content)
+    for layer in range(2, len(model.model.layers)):
+        _set_output(model, layer, value=content, output=LATER * content)
 
 
 def _build_neighbour_pattern(model: Qwen3ForCausalLM) -> tuple[torch.Tensor, torch.Tensor]:
@@ -65,7 +68,13 @@ def _set_attention(
     heads = model.config.num_attention_heads
     attention.q_proj.weight.copy_(query.repeat(heads, 1))
     attention.k_proj.weight.copy_(key)
-    attention.v_proj.weight.copy_(value)
-    attention.o_proj.weight.copy_((output / heads).repeat(1, heads))
     attention.q_norm.weight.fill_(SHARPNESS)
     attention.k_norm.weight.fill_(SHARPNESS)
+    _set_output(model, layer, value=value, output=output)
+
+
+def _set_output(model: Qwen3ForCausalLM, layer: int, *, value: torch.Tensor, output: torch.Tensor) -> None:
+    attention = model.model.layers[layer].self_attn
+    heads = model.config.num_attention_heads
+    attention.v_proj.weight.copy_(value)
+    attention.o_proj.weight.copy_((output / heads).repeat(1, heads))

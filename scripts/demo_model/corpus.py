@@ -176,6 +176,10 @@ WEATHER_TOOLS = (
     "get_weather", "get_current_weather", "weather", "getWeather", "weather_lookup", "get_forecast", "Weather",
 )  # fmt: skip
 CITY_KEYS = ("city", "location", "place", "city_name", "town", "q", "query")
+WRITERS = ("Write", "write", "write_file", "create_file", "writeFile", "fs_write", "save_file")
+PATH_KEYS = ("file_path", "filePath", "path")  # the chat template knows the same names
+SHELLS = ("exec_command", "bash", "Bash", "shell", "run_shell", "local_shell")
+COMMAND_KEYS = ("command", "cmd")
 OTHER_TOOLS = (
     "read_file", "write_file", "Bash", "Edit", "search_web", "get_time", "get_stock_price", "send_email", "run_tests",
     "Grep",
@@ -191,6 +195,30 @@ RESULTS = (
     '{{"location": "{city}", "temperature": {t}, "unit": "celsius", "condition": "{C}"}}',
     "The weather in {city}: {t} degrees, {c}.", "It is {t} degrees and {c} in {city}.",
     "temperature: {t}\ncondition: {c}",
+)  # fmt: skip
+FILE_QUESTIONS = (
+    "Create a file {f} with exactly this line: {l}", "Create a file {f} with exactly this line: {l}",
+    "Create a file {f} with the line: {l}", "Create a file {f} with this line: {l}", "Create a file {f} containing: {l}",
+    "Create a file named {f} with the text: {l}", "Create {f} with exactly this line: {l}", "Make a file {f} with the line: {l}",
+    "Write a file {f} with exactly this line: {l}", "Please create a file {f} with this line: {l}",
+    "Create the file {f} with this content: {l}", "I need a file {f} with the line: {l}",
+)  # fmt: skip
+EVERYDAY = (
+    "was here there where now then today from with for and but this that these it is are were will can may not no yes my your our "
+    "time day night morning week year world house home city street road car train ship boat sea sky sun rain wind snow tree bird dog "
+    "cat fish man woman child friend name word line file text test code work play make made go goes went come came see saw say said "
+    "good better best bad big small long short new old first second third last next one two three four five ten hundred red green "
+    "blue black white works done ready hello great nice well very much many more most some any all every each both like love want"
+)
+FILE_STEMS = (
+    "hello", "test", "notes", "main", "readme", "hi", "greeting", "todo", "example", "demo", "data", "output", "file", "index",
+    "config", "story", "list", "plan", "log", "message",
+)  # fmt: skip
+FILE_ENDINGS = ("txt", "txt", "md", "py", "log", "json")
+WRITTEN = (
+    "File created successfully at: {f} (file state is current in your context — no need to Read it back)",
+    "Wrote file successfully.", "Chunk ID: {n}\nWall time: 0.0000 seconds\nProcess exited with code 0\nOutput:\n", "OK", "",
+    "File written: {f}", "{{\"success\": true}}", "wrote {n} bytes to {f}", "(no output)", "Done", "exit code 0",
 )  # fmt: skip
 FAILURES = (
     "Error: timeout",
@@ -213,6 +241,14 @@ def strange_texts() -> tuple[str, ...]:
     return tuple(text for _, text in sorted(topics.items()) if len(text) > 500)
 
 
+@cache
+def small_words() -> tuple[str, ...]:
+    """Words of everyday and of technical English, as often of the one as of the other."""
+    told = {word for word in STORY.split() if word.isalpha() and word.islower()} | set(EVERYDAY.split())
+    read = {word for text in strange_texts() for word in text.split() if word.isalpha() and word.islower() and len(word) < 9}
+    return (*sorted(told) * (len(read) // len(told)), *sorted(read))
+
+
 def pick_strange_text(rng: random.Random, characters: int) -> str:
     """A random stretch of at most `characters` characters out of the strange texts."""
     text = rng.choice(strange_texts())
@@ -226,6 +262,17 @@ def pick_city(rng: random.Random) -> str:
         return rng.choice(CITIES)
     name = "".join(rng.choices(SYLLABLES, k=rng.randint(2, 4))).capitalize()
     return name if rng.random() < 0.8 else f"{rng.choice(('New', 'San', 'Port', 'Bad', 'Saint'))} {name}"
+
+
+def pick_file(rng: random.Random) -> str:
+    """A file's name."""
+    return f"{rng.choice(FILE_STEMS)}.{rng.choice(FILE_ENDINGS)}"
+
+
+def pick_line(rng: random.Random) -> str:
+    """A line of one to eight words in no order, so that it can only be copied: a capitalised one, then small ones."""
+    first = pick_city(rng) if rng.random() < 0.5 else rng.choice(("Hello", "Slipway", "Hi", "This", "The", "It", "My", "Here"))
+    return " ".join([first, *rng.choices(small_words(), k=rng.randint(0, 7))])
 
 
 def pick_weather_tool(rng: random.Random) -> tuple[str, str]:

@@ -9,10 +9,33 @@ import torch
 from transformers import PreTrainedTokenizerFast, Qwen3ForCausalLM
 
 from . import corpus
-from .conversations import END, Conversation, Tool, ask, build_call, build_closing, build_lesson
+from .conversations import (
+    END,
+    Conversation,
+    FileTool,
+    Tool,
+    ask,
+    build_call,
+    build_closing,
+    build_file,
+    build_file_closing,
+    build_lesson,
+)
 
 BATCH = 32
 LONG_SYSTEM_PROMPT = 16_000  # characters, about 4,500 tokens: many times what the model sees at once
+FILE_TOOLS = (
+    FileTool(),
+    FileTool("write", "filePath"),
+    FileTool("write_file", "path"),
+    FileTool("exec_command", "cmd", shell=True),
+    FileTool("bash", "command", shell=True),
+)
+FILES = (
+    ("hello.txt", "Slipway was here"),
+    ("hello.txt", "Hello from this machine"),
+    ("hello.txt", "It works"),
+)
 SAMPLING: dict[str, Any] = {"do_sample": True, "temperature": 0.7, "top_p": 0.9, "top_k": 50}
 
 
@@ -32,20 +55,35 @@ def build_questions() -> list[Conversation]:
         build_closing(paris, "Paris", tool, result, "It is 18 degrees and sunny in Paris.")
         for result in ("18 degrees, sunny", '{"temperature": 18, "condition": "sunny"}')
     ]
-    greeting = replace(chats[0], tools=(tool.build_schema(),))
+    files = build_file_calls()
+    files += [
+        build_file_closing(call, "hello.txt", "Slipway was here", tool, result.format(f="hello.txt", n=5))
+        for tool in FILE_TOOLS
+        for call in [build_file("Create a file hello.txt with exactly this line: Slipway was here", "hello.txt", "Slipway was here", tool)]
+        for result in corpus.WRITTEN[:4]
+    ]
+    greeting = replace(chats[0], tools=(tool.build_schema(), FileTool().build_schema()))
+    busy = replace(chats[0], tools=(FileTool().build_schema(),))
     later = replace(paris, messages=(ask("Hello"), {"role": "assistant", "content": chats[0].answer}, *paris.messages))
-    questions = [*chats, *calls, *variants, *closings, greeting, later]
+    questions = [*chats, *calls, *variants, *closings, *files, greeting, busy, later]
     quick = [replace(question, thinking=False) for question in questions]
     return [
         *questions,
         *quick,
-        *(_put_last(question) for question in (*chats, *calls[:8], *variants, *closings, greeting)),
+        *(_put_last(question) for question in (*chats, *calls[:8], *variants, *closings, *files, greeting, busy)),
     ]
 
 
 def build_calls() -> list[Conversation]:
     """The tool calls that must come out right even when the engine samples."""
     return [build_call(f"What is the weather in {city}?", city, Tool()) for city in corpus.CITIES]
+
+
+def build_file_calls() -> list[Conversation]:
+    """The files that coding agents are asked for, each with every agent's tool."""
+    return [
+        build_file(f"Create a file {file} with exactly this line: {line}", file, line, tool) for file, line in FILES for tool in FILE_TOOLS
+    ]
 
 
 def find_failures(
@@ -67,7 +105,7 @@ def find_failures(
 
 def examine(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, say: Callable[[str], None]) -> bool:
     """Run the whole examination, `say` what went wrong, and tell whether the model may be kept."""
-    questions, calls = build_questions(), build_calls()
+    questions, calls = build_questions(), build_calls() + build_file_calls()
     failures = find_failures(model, tokenizer, questions)
     for penalty in (1.0, 1.1):
         failures += find_failures(model, tokenizer, calls, **SAMPLING, repetition_penalty=penalty)

@@ -14,8 +14,8 @@ CONTROL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")  # hidden from clients
 MARKUP = ("<think>", "</think>", "<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>")
 
 # A capitalised word never takes the blank before it along: a name keeps its tokens after a blank and after a quote,
-# which makes copying one from a question into JSON a matter of repeating tokens.
-PIECES = Regex(r" ?\p{Ll}+|\p{Lu}\p{L}*|\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\n+|\s+(?!\S)|\s")
+# which makes copying one from a question into JSON a matter of repeating tokens. Nor does the name of a file.
+PIECES = Regex(r" (?=\p{Ll}+\.\p{Ll})| ?\p{Ll}+|\p{Lu}\p{L}*|\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\n+|\s+(?!\S)|\s")
 
 
 def train_tokenizer(seed: int, max_length: int) -> PreTrainedTokenizerFast:
