@@ -24,8 +24,7 @@ class Fitting(CustomLogger):  # type: ignore[misc]  # litellm is not installed w
     async def async_pre_call_hook(self, user_api_key_dict: Any, cache: Any, data: dict[str, Any], call_type: str) -> dict[str, Any]:
         if call_type == "anthropic_messages":
             drop_attribution(data)
-        # a mock answer, as warm.py asks for while the engine may not be there yet, needs no engine
-        if call_type in ANSWER_NAMES and not data.get("mock_response"):
+        if call_type in ANSWER_NAMES:
             lower_longest_answer(data, ANSWER_NAMES[call_type], await self._lengths(str(data.get("model", ""))))
         return data
 

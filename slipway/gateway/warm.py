@@ -1,8 +1,9 @@
 """Runs inside LiteLLM: does at start what LiteLLM would do during the first requests, and holds readiness back until then.
 
 LiteLLM imports features, builds types and compiles patterns when a request first needs them, on the event loop, where every
-other request waits: seconds in all. One request of each kind goes through the whole application here, answered by LiteLLM's own
-`mock_response` and logged by nothing, before `/health/readiness` says that the worker is ready.
+other request waits: seconds in all. One request of each kind goes through the whole application here, before `/health/readiness`
+says that the worker is ready. They fail as a rule, for the engine takes longer to start, and ask for one token where it is there;
+their rows in LiteLLM's log bear the launch's name, and `usage` leaves them out.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+# as what the launch itself asks: `usage` leaves it out (slipway/observe/health.py, which this process cannot import)
+LAUNCH_USER = "slipway-launch"
 _LOG = logging.getLogger(__name__)
 _NOT_YET = json.dumps({"status": "starting", "message": "This worker is warming up; it will be ready in a few seconds."}).encode()
 # what LiteLLM tries to import on each request although it is not installed: the second failure need not search the disk again
@@ -63,8 +66,8 @@ async def _warm(proxy_server: Any, gate: Gate) -> None:
             await asyncio.sleep(0.05)
         _remember_failed_imports()
         names = proxy_server.llm_router.get_model_names()
-        for path, body, key in _requests(names[0], proxy_server.master_key or ""):
-            await ask(proxy_server.app, path, body, key)
+        for path, body in _requests(names[0]):
+            await ask(proxy_server.app, path, body, proxy_server.master_key or "")
     except Exception:
         # a worker that could not be warmed serves all the same, only its first requests are slower
         _LOG.exception("warming up failed")
@@ -80,24 +83,26 @@ def _remember_failed_imports() -> None:
             sys.modules[name] = None  # type: ignore[assignment]
 
 
-def _requests(model: str, key: str) -> Iterator[tuple[str, dict[str, Any], str]]:
-    """Path, body and key of each: every protocol whole and streamed, a refused key, an unknown model."""
-    mock = {"model": model, "mock_response": "Hello", "no-log": True}
+def _requests(model: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Path and body of each: every protocol whole and streamed, an unknown model."""
+    short = {"model": model, "max_tokens": 1}
     messages = [{"role": "user", "content": "Hello"}]
     for stream in (False, True):
-        yield "/v1/chat/completions", {**mock, "messages": messages, "stream": stream}, key
-        yield "/v1/completions", {**mock, "prompt": "Hello", "stream": stream}, key
-        yield "/v1/messages", {**mock, "messages": messages, "max_tokens": 8, "stream": stream}, key
-        yield "/v1/responses", {**mock, "input": "Hello", "stream": stream}, key
-    yield "/v1/embeddings", {**mock, "input": "Hello", "mock_response": [0.5]}, key
-    yield "/v1/chat/completions", {"model": "no-such-model", "messages": messages}, key
-    yield "/v1/chat/completions", {"model": model, "messages": messages}, "sk-no-such-key"
+        yield "/v1/chat/completions", {**short, "messages": messages, "stream": stream}
+        yield "/v1/completions", {**short, "prompt": "Hello", "stream": stream}
+        yield "/v1/messages", {**short, "messages": messages, "stream": stream}
+        yield "/v1/responses", {"model": model, "max_output_tokens": 1, "input": "Hello", "stream": stream}
+    yield "/v1/embeddings", {"model": model, "input": "Hello"}
+    yield "/v1/chat/completions", {"model": "no-such-model", "messages": messages}
 
 
 async def ask(app: App, path: str, body: dict[str, Any], key: str) -> None:
     """One request to the application, from within; its answer is dropped."""
     text = json.dumps(body).encode()
-    headers = [(b"host", b"127.0.0.1"), (b"content-type", b"application/json"), (b"authorization", f"Bearer {key}".encode())]
+    headers = [
+        (b"host", b"127.0.0.1"), (b"content-type", b"application/json"), (b"authorization", f"Bearer {key}".encode()),
+        (b"x-litellm-end-user-id", LAUNCH_USER.encode()),
+    ]  # fmt: skip
     scope = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http", "path": path,
         "raw_path": path.encode(), "query_string": b"", "root_path": "", "headers": [*headers, (b"content-length", b"%d" % len(text))],
