@@ -67,7 +67,7 @@ def main() -> None:
     parser.add_argument("--model", default="demo")
     options = parser.parse_args()
     gateway_port, engine_port = 4977, 8977
-    environ = os.environ | {"STACK_NAME": _STACK, "GATEWAY_PORT": str(gateway_port), "ENGINE_PORT": str(engine_port)}
+    environ = os.environ | {"RUNTIME": "local", "STACK_NAME": _STACK, "GATEWAY_PORT": str(gateway_port), "ENGINE_PORT": str(engine_port)}
     down = [str(ROOT / "runMe.sh"), "down"]
     subprocess.run([str(ROOT / "runMe.sh"), "prepare", options.model], env=environ, check=True)
     with tempfile.TemporaryDirectory() as folder:

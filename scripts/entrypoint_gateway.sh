@@ -1,21 +1,23 @@
 #!/bin/sh
 # The gateway container's entrypoint: waits for the generated configuration, reads the secrets, then becomes LiteLLM.
 set -eu
-config="${GENERATED_CONFIG_DIR:-/generated}/config.yaml"
-until [ -s "$config" ]; do
-  echo "waiting for $config, which the engine's container writes"
-  sleep 1
+generated="${GENERATED_CONFIG_DIR:-/generated}"
+secrets="${SECRETS_DIR:-/slipway/secrets}"
+# the first process of a container gets no signal that it does not ask for
+trap 'exit 143' TERM INT
+said=
+until [ "$(cat "$generated/stamp" 2>/dev/null)" = "$STAMP" ]; do
+  [ "$said" ] || echo "waiting for the configuration, which the engine's container writes"
+  said=yes
+  sleep 0.5
 done
-for name in LITELLM_MASTER_KEY VLLM_API_KEY DATABASE_URL; do
+for name in LITELLM_MASTER_KEY DATABASE_URL; do
   eval "value=\${$name:-}"
-  if [ -z "$value" ] && [ -r "/slipway/secrets/$name" ]; then
-    value="$(cat "/slipway/secrets/$name")"
-  fi
-  if [ -n "$value" ]; then
-    export "$name=$value"
+  if [ -z "$value" ] && [ -r "$secrets/$name" ]; then
+    eval "$name=\$(cat \"\$secrets/$name\")"
   fi
 done
-export LITELLM_MASTER_KEY="${LITELLM_MASTER_KEY:-sk-FAKE}"
+LITELLM_MASTER_KEY="${LITELLM_MASTER_KEY:-sk-FAKE}"
 case "${PUBLISHED_ON:-127.0.0.1}" in
   127.* | localhost | ::1) ;;
   *)
@@ -26,4 +28,8 @@ case "${PUBLISHED_ON:-127.0.0.1}" in
     fi
     ;;
 esac
-exec litellm --config "$config" --host 0.0.0.0 --port 4000 --num_workers "${GATEWAY_WORKERS:-1}"
+if [ -z "${DATABASE_URL:-}" ]; then
+  DATABASE_URL="postgresql://slipway:$(cat /database_key/password)@litellm_db:5432/litellm"
+fi
+export LITELLM_MASTER_KEY DATABASE_URL
+exec sh "$generated/gateway.sh"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Every check there is: lint, types, unit, golden, integration against fakes, and end to end with the real parts.
-# Sets up what it needs under .slipway/; words after it go to the last pytest run: scripts/test.sh -k recovery
+# Every check there is: lint, types, unit, golden, integration against fakes, end to end with the real parts, and in containers.
+# Sets up what it needs under .slipway/. Words after it go to the end-to-end tests, and end there: scripts/test.sh -k recovery
+# SLIPWAY_TEST_DOCKER=no leaves the containers out, for a machine without Docker where this user is not root.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 home="${SLIPWAY_HOME:-$PWD/.slipway}"
@@ -17,11 +18,18 @@ if ! cmp -s requirements/dev.txt "$dev/ready"; then
 fi
 # the engine's, the gateway's and the clients' take minutes: build them while the quick checks run
 mkdir -p "$home/logs"
-./runMe.sh prepare demo >"$home/logs/prepare.log" 2>&1 &
+RUNTIME=local ./runMe.sh prepare demo >"$home/logs/prepare.log" 2>&1 &
 prepare=$!
 scripts/install_test_clients.sh >"$home/logs/clients.log" 2>&1 &
 clients=$!
-trap 'kill "$prepare" "$clients" 2>/dev/null || true' EXIT
+docker="${SLIPWAY_TEST_DOCKER:-yes}"
+[ $# = 0 ] || docker=no
+image=
+if [ "$docker" = yes ]; then
+  scripts/with_docker.sh true >"$home/logs/docker.log" 2>&1 &
+  image=$!
+fi
+trap 'kill "$prepare" "$clients" $image 2>/dev/null || true' EXIT
 
 step "lint and types"
 "$dev/bin/ruff" check .
@@ -41,3 +49,8 @@ step "integration"
 
 step "end to end, with the real parts"
 "$dev/bin/python" -m pytest -q tests/e2e "$@"
+
+if [ "$docker" = yes ]; then
+  step "in containers, with fake and real parts"
+  scripts/with_docker.sh "$dev/bin/python" -m pytest -q tests/integration/test_both_launchers.py tests/docker
+fi

@@ -37,6 +37,7 @@ _KINDS = {
     "fraction": "number up to 1",
     "size": "size",
     "port": "port",
+    "gpus": "a number, or ids",
     "gpu": "GPU or size",
     "mapping": "mapping",
 }

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from slipway.errors import ConfigError, Problem, UsageError
+from slipway.gpus import parse_gpus
 from slipway.hardware import Hardware, Wish, read_hardware
 from slipway.layers import Layer, read_defaults, read_environ, read_overrides, read_vars
 from slipway.overlay import BASE
@@ -44,7 +45,7 @@ class Sources:
     def hardware(self) -> Hardware:
         """What is planned for: the machine, or what ENGINE_DEVICE, GPU and GPUS say instead."""
         wished = self.globals
-        return self.detect(Wish(wished.text("ENGINE_DEVICE"), wished.text("GPU"), int(wished.value("GPUS") or 0)))
+        return self.detect(Wish(wished.text("ENGINE_DEVICE"), wished.text("GPU"), parse_gpus(wished.text("GPUS"))[0]))
 
 
 @dataclass(frozen=True)

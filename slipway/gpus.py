@@ -34,7 +34,7 @@ _OTHER_MAKES = {"mi300x": 191.69, "mi325x": 255.69}
 _UNIFIED = frozenset({"gb10"})
 
 # What a model file's `hardware:` section may name, from the widest to the narrowest.
-HARDWARE_NAMES = ("cpu", *GENERATIONS, *(name.replace(" ", "-") for name in _KNOWN))
+HARDWARE_NAMES = ("cpu", "rocm", *GENERATIONS, *(name.replace(" ", "-") for name in _KNOWN))
 
 
 @dataclass(frozen=True)
@@ -85,10 +85,24 @@ def parse_gpu(text: str) -> Gpu:
         raise ValueError(f"must be a GPU such as h200 or 'rtx 4090', or a size such as 80GiB, not {text!r}") from None
 
 
+def parse_gpus(text: str) -> tuple[int, tuple[str, ...]]:
+    """How many GPUs, and which, where ids say so: `2` is two of them, `0,1` those two, `0` or `3,` a single one,
+    and no text is none that is said. Raises ValueError.
+    """
+    if not text:
+        return 0, ()
+    if text.isdecimal() and int(text):
+        return int(text), ()
+    ids = tuple(part.strip() for part in text.removesuffix(",").split(","))
+    if not all(re.fullmatch(r"[A-Za-z0-9-]+", part) for part in ids) or len(set(ids)) < len(ids):
+        raise ValueError(f"must be a number of GPUs, or ids such as 0,1, not {text!r}")
+    return len(ids), ids
+
+
 def hardware_names(device: str, gpu: Gpu | None) -> tuple[str, ...]:
     """The names of HARDWARE_NAMES that describe a machine, the widest first."""
-    if device == "cpu":
-        return ("cpu",)
+    if device in ("cpu", "rocm"):
+        return (device,)
     if gpu is None:
         return ()
     known = known_gpu(gpu.name)

@@ -12,7 +12,7 @@ from slipway.gpus import Gpu, hardware_names, known_gpu, parse_gpu
 
 @dataclass(frozen=True)
 class Hardware:
-    """`device` is cuda or cpu, `gpus` the number of devices (0: not known), `gpu` what each of them is, if that is known."""
+    """`device` is cuda, rocm or cpu, `gpus` the number of devices (0: not known), `gpu` what each of them is, if that is known."""
 
     device: str
     gpus: int = 0
@@ -39,14 +39,19 @@ class Wish:
 
 
 def read_hardware(wish: Wish, proc: Path = Path("/proc"), ask_driver: Callable[[], list[Gpu]] | None = None) -> Hardware:
-    """Look for NVIDIA GPUs in /proc, ask their driver what they are, and let `wish` override. Raises ValueError for a wrong GPU.
+    """Look for NVIDIA GPUs in /proc, ask their driver what they are, look for AMD's in /dev, and let `wish` override.
 
-    A machine with several kinds of GPU is described by the one with the least memory.
+    A machine with several kinds of GPU is described by the one with the least memory. Raises ValueError for a wrong GPU.
     """
     names = _gpu_names(proc)
-    device = wish.device if wish.device != "auto" else "cuda" if names or wish.gpu or wish.gpus else "cpu"
+    amd = _amd_gpus(proc.parent / "dev")
+    device = wish.device
+    if device == "auto":
+        device = "cuda" if names or wish.gpu or (wish.gpus and not amd) else "rocm" if amd else "cpu"
     if device == "cpu":
         return Hardware("cpu")
+    if device == "rocm":
+        return Hardware("rocm", wish.gpus or amd)
     if wish.gpu:
         return Hardware("cuda", wish.gpus or len(names) or 1, parse_gpu(wish.gpu))
     described = (ask_driver or ask_nvml)() if names else []
@@ -61,6 +66,11 @@ def _gpu_names(proc: Path) -> list[str]:
         return [_model(gpu / "information") for gpu in gpus]
     dev = proc.parent / "dev"
     return [""] * len(list(dev.glob("nvidia[0-9]*"))) if (dev / "nvidia0").exists() else []
+
+
+def _amd_gpus(dev: Path) -> int:
+    """GPUs that AMD's driver for computing knows: its own device is there, and one render node for each."""
+    return len(list((dev / "dri").glob("renderD*"))) if (dev / "kfd").exists() else 0
 
 
 def _model(information: Path) -> str:

@@ -65,6 +65,8 @@ class Sections(_Section):
     profiles: dict[str, dict[str, object]] | None = Field(None, description="named sampling sets; each is a route `model:profile`")
     variants: dict[str, VariantSection] | None = Field(None, description="other checkpoints and flags for the same model")
     hardware: dict[str, OverlaySection] | None = Field(None, description="what changes on some hardware, such as blackwell or gb10")
+    image: str | None = Field(None, description="with Docker: the engine's image instead of ENGINE_IMAGE")
+    extra_packages: list[str] | None = Field(None, description="with Docker: Python packages to add to the engine's image")
 
 
 SECTIONS = tuple(Sections.model_fields)

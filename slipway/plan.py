@@ -17,6 +17,9 @@ from slipway.resolve import Setting, Settings, Source
 from slipway.secrets import DEFAULT_MASTER_KEY, Secret
 from slipway.settings import BY_RECIPE_KEY, Typed
 
+# device -> the setting that names the engine's image for it
+IMAGE_SETTINGS = {"cuda": "ENGINE_IMAGE", "rocm": "ENGINE_IMAGE_ROCM", "cpu": "ENGINE_IMAGE_CPU"}
+
 
 @dataclass(frozen=True)
 class Site:
@@ -28,6 +31,9 @@ class Site:
     vllm: str = "vllm"
     engine_bind: str = "127.0.0.1"
     engine_host: str = "127.0.0.1"
+    engine_port: int = 0  # 0: what ENGINE_PORT says
+    engine_env: Mapping[str, str] = field(default_factory=dict)  # beats every other source of the engine's environment
+    gpu_variable: str = ""  # what tells the engine which GPUS to use, where no container does
     engine_scratch: str = ""  # a folder for the engine's sockets; empty: its own default
     pid_files: str = ""  # a folder where each part notes its process id; empty: no notes
     python: str = ""  # the interpreter that ends what an earlier self of a part has left, where there are pid files
@@ -211,7 +217,11 @@ def assemble_plan(configuration: Configuration, hardware: Hardware, engines: tup
         device=hardware.device,
         engines=engines,
         gateway=gateway,
-        images={name: settings.text(name) for name in ("ENGINE_IMAGE", "GATEWAY_IMAGE", "DATABASE_IMAGE")},
+        images={
+            "ENGINE_IMAGE": recipe.image or settings.text(IMAGE_SETTINGS[hardware.device]),
+            "GATEWAY_IMAGE": settings.text("GATEWAY_IMAGE"),
+            "DATABASE_IMAGE": settings.text("DATABASE_IMAGE"),
+        },
     )
 
 

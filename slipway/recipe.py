@@ -58,6 +58,9 @@ class Recipe:
     hardware: tuple[Overlay, ...] = ()
     variant: str = BASE
     adapted: tuple[str, ...] = ()
+    image: str = ""  # empty: what the settings say
+    extra_packages: tuple[str, ...] = ()
+    packages_line: int = 0
 
     @property
     def route_names(self) -> tuple[str, ...]:
@@ -171,6 +174,9 @@ def parse_recipe(name: str, path: str, text: str, folder: Path | None = None) ->
             requires=read_requirements(document, sections.requires, ("requires",)),
             variants=overlays(document, sections.variants, ("variants",)),
             hardware=overlays(document, sections.hardware, ("hardware",)),
+            image=sections.image or "",
+            extra_packages=tuple(sections.extra_packages or ()),
+            packages_line=document.line("extra_packages") if sections.extra_packages else 0,
         ),
         [],
     )

@@ -28,6 +28,15 @@ class RenderedFile:
     mode: int = 0o644
 
 
+@dataclass(frozen=True)
+class Rendering:
+    """All that a launch would write and run, for a person to read: files, the images of a launch with Docker, commands in order."""
+
+    files: tuple[RenderedFile, ...]
+    images: Mapping[str, str]
+    commands: tuple[str, ...]
+
+
 def render_file(templates: Path, template: str, target: Path, values: Mapping[str, object], mode: int = 0o644) -> RenderedFile:
     """Render one template; an undefined name is an error, never an empty string."""
     return RenderedFile(target, _environment(templates).get_template(template).render(values), mode)

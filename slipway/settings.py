@@ -7,7 +7,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from slipway.gpus import parse_gpu
+from slipway.gpus import parse_gpu, parse_gpus
 
 # Variables with these prefixes are no settings: they go to the engine's environment as they are.
 ENGINE_PREFIXES = ("NCCL_", "VLLM_", "HF_", "CUDA_", "TORCH_", "RAY_")
@@ -71,6 +71,9 @@ class Definition:
         if self.kind == "gpu":
             parse_gpu(text)
             return text
+        if self.kind == "gpus":
+            parse_gpus(text)
+            return text
         if self.kind == "choice":
             if text not in self.choices:
                 raise ValueError(f"must be one of {', '.join(self.choices)}, not {text!r}")
@@ -110,6 +113,7 @@ _KIND_WORDS = {
     "size": "a size",
     "port": "a port number",
     "gpu": "a GPU",
+    "gpus": "a number of GPUs, or their ids",
     "mapping": "a mapping of names to values",
 }
 
@@ -135,10 +139,10 @@ DEFINITIONS: tuple[Definition, ...] = (
     Definition("RUNTIME", "choice", "auto", "where the parts run: local (processes), docker (Compose), or auto", _WHERE,
                choices=("auto", "local", "docker")),
     Definition("STACK_NAME", "name", "slipway", "name of this stack; two names run side by side from one checkout", _WHERE),
-    Definition("ENGINE_DEVICE", "choice", "auto", "what vLLM computes on: auto looks for an NVIDIA GPU, else cpu", _WHERE,
-               choices=("auto", "cuda", "cpu")),
+    Definition("ENGINE_DEVICE", "choice", "auto", "what vLLM computes on: auto looks for an NVIDIA, then an AMD GPU, else cpu", _WHERE,
+               choices=("auto", "cuda", "rocm", "cpu")),
     Definition("GPU", "gpu", "", "the GPU to plan for, such as h200, rtx 4090 or 48GiB; empty: the one that is here", _WHERE),
-    Definition("GPUS", "integer", "", "number of GPUs to plan for; empty: those that are here", _WHERE, minimum=1),
+    Definition("GPUS", "gpus", "", "how many GPUs to plan for, or which: ids such as 0,1; empty: those that are here", _WHERE),
     Definition("GENERATED_CONFIG_DIR", "text", "", "where models.yml and config.yaml go; empty: a folder on /dev/shm", _WHERE),
     Definition("START_STALL_TIMEOUT", "integer", "900",
                "seconds without any sign of progress (log lines, bytes) after which a launch gives up", _WHERE, minimum=1),
@@ -170,9 +174,13 @@ DEFINITIONS: tuple[Definition, ...] = (
                _GATEWAY, choices=("on", "off")),
     Definition("REQUEST_TIMEOUT", "integer", "3600", "seconds after which the gateway gives up on one request", _GATEWAY, minimum=1),
     Definition("ENGINE_PORT", "port", "8000", "loopback port of the engine", _ENGINE),
+    Definition("PUBLISH_ENGINE", "choice", "no", "with Docker: whether ENGINE_PORT leads to the engine, on loopback", _ENGINE,
+               choices=("no", "yes")),
     Definition("GPU_MEMORY_UTILIZATION", "fraction", "0.75", "share of GPU memory that vLLM may take", _ENGINE,
                flag="--gpu-memory-utilization", minimum=0.01),
-    Definition("ENGINE_IMAGE", "text", "vllm/vllm-openai:v0.32.0", "the engine's image", _IMAGES),
+    Definition("ENGINE_IMAGE", "text", "vllm/vllm-openai:v0.32.0", "the engine's image, for NVIDIA GPUs", _IMAGES),
+    Definition("ENGINE_IMAGE_ROCM", "text", "vllm/vllm-openai-rocm:v0.32.0", "the same for AMD GPUs", _IMAGES),
+    Definition("ENGINE_IMAGE_CPU", "text", "vllm/vllm-openai-cpu:v0.32.0", "the same for machines without a GPU", _IMAGES),
     Definition("GATEWAY_IMAGE", "text", "ghcr.io/berriai/litellm:v1.106.2", "the gateway's image", _IMAGES),
     Definition("DATABASE_IMAGE", "text", "postgres:16", "the database's image", _IMAGES),
 )  # fmt: skip

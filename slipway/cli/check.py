@@ -18,9 +18,9 @@ def command(names: tuple[str, ...], overrides: tuple[str, ...]) -> None:
     """Check the model files NAMES, or all of them, in every variant; exit 2 when one has a problem."""
     app = make_app(overrides)
     recipes, problems = read_library(app.sources, names)
-    running = app.engine_version()
     found = Findings(tuple(problems))
     for recipe in recipes.values():
+        running = app.engine_version(recipe)
         for variant, hardware in recipe.editions():
             try:
                 configuration = configure(app.sources, recipe, variant, hardware)

@@ -14,14 +14,17 @@ from slipway.configuration import Configuration, Sources, read_sources
 from slipway.engines import build_plan, check_plan
 from slipway.engines.base import Findings
 from slipway.errors import ConfigError, UsageError
-from slipway.hardware import Hardware
+from slipway.hardware import Hardware, Wish, read_hardware
 from slipway.paths import Paths, build_paths, engine_lock
-from slipway.plan import Site
+from slipway.plan import IMAGE_SETTINGS, Site
+from slipway.recipe import Recipe
 from slipway.requirements import image_version, locked_version
+from slipway.resolve import Settings
 
 if TYPE_CHECKING:
-    from slipway.launchers.base import Reporter
-    from slipway.launchers.local import LocalLauncher
+    from slipway.launchers.base import Launcher, Reporter
+    from slipway.launchers.compose_plan import Host
+    from slipway.render import Rendering
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -45,10 +48,14 @@ class App:
     def hardware(self) -> Hardware:
         return self.sources.hardware
 
-    def engine_version(self) -> str:
-        """The vLLM that a launch would run, as far as its lock file or its image's tag tells."""
-        if self.sources.globals.text("RUNTIME") == "docker":
-            return image_version(self.sources.globals.text("ENGINE_IMAGE"))
+    @property
+    def runtime(self) -> str:
+        return read_runtime(self.root, self.environ, self.sources.globals)
+
+    def engine_version(self, recipe: Recipe) -> str:
+        """The vLLM that a launch of the model would run, as far as its lock file or its image's tag tells."""
+        if self.runtime == "docker":
+            return image_version(recipe.image or self.sources.globals.text(IMAGE_SETTINGS[self.hardware().device]))
         lock = engine_lock(self.root, self.hardware().device)
         return locked_version(lock.read_text(encoding="utf-8")) if lock.is_file() else ""
 
@@ -63,7 +70,7 @@ class App:
 
     def preflight(self, configuration: Configuration, *, force: bool = False) -> None:
         """Say what the engine would ignore. Raises ConfigError with all that it would refuse; `force` makes that warnings too."""
-        found = self.findings(configuration, self.engine_version())
+        found = self.findings(configuration, self.engine_version(configuration.recipe))
         if force:
             found = replace(found, errors=(), warnings=(*found.errors, *found.warnings))
         say_warnings(found)
@@ -82,18 +89,48 @@ class App:
             click.echo(f"{click.style('note:', fg='yellow')} {note}", err=True)
         return fitted
 
-    def launcher(self, reporter: Reporter | None = None) -> LocalLauncher:
+    def launcher(self, reporter: Reporter | None = None) -> Launcher:
         """The launcher that RUNTIME names."""
         from slipway.launchers.base import SilentReporter
-        from slipway.launchers.local import LocalLauncher
         from slipway.process import SystemRunner
 
-        if self.sources.globals.text("RUNTIME") == "docker":
-            raise UsageError(
-                "RUNTIME=docker cannot be launched by runMe.sh yet",
-                hint="`MODEL=name docker compose up -d` runs docker-compose.yml; or leave RUNTIME out to run on this machine",
-            )
-        return LocalLauncher(self.paths(), self.environ, self.hardware(), SystemRunner(), reporter or SilentReporter())
+        reporter = reporter or SilentReporter()
+        if self.runtime == "docker":
+            from slipway.launchers.compose import ComposeLauncher
+            from slipway.launchers.compose_address import engine_address
+
+            return ComposeLauncher(self.host(), engine_address(self.environ), SystemRunner(), reporter)
+        from slipway.launchers.local import LocalLauncher
+
+        return LocalLauncher(self.paths(), self.environ, self.hardware(), SystemRunner(), reporter)
+
+    def rendering(self, configuration: Configuration) -> Rendering:
+        """What a launch would write and run."""
+        # either module alone: rendering is quick because it loads nothing that it does not need
+        if self.runtime == "docker":
+            from slipway.launchers import compose_plan
+
+            return compose_plan.render_launch(self.host(), configuration)
+        from slipway.launchers import local_plan
+
+        return local_plan.render_launch(self.paths(), self.environ, self.hardware(), configuration)
+
+    def host(self) -> Host:
+        from slipway.launchers.compose_plan import Host
+
+        return Host(self.paths(), self.environ, self.hardware(), self.sources)
+
+
+def read_runtime(root: Path, environ: Mapping[str, str], settings: Settings) -> str:
+    """local or docker. `auto` is where this stack runs already, else docker where that can be used, else local."""
+    wanted = settings.text("RUNTIME")
+    if wanted != "auto":
+        return wanted
+    if (build_paths(root, environ, settings.text("STACK_NAME")).run / "stack.json").exists():
+        return "local"
+    from slipway.launchers.compose_address import usable
+
+    return "docker" if usable(environ) else "local"
 
 
 def say_warnings(found: Findings) -> None:
@@ -110,7 +147,16 @@ def make_app(overrides: Sequence[str] = (), model: str = "") -> App:
     sources = read_sources(ROOT, os.environ, pairs)
     if sources.globals.problems:
         raise ConfigError(sources.globals.problems)
-    return App(ROOT, os.environ, replace(sources, judge=_judge))
+
+    def detect(wish: Wish) -> Hardware:
+        found = read_hardware(wish)
+        if found.device != "rocm" or read_runtime(ROOT, os.environ, sources.globals) == "docker":
+            return found
+        if wish.device == "rocm":
+            raise UsageError("ENGINE_DEVICE=rocm needs RUNTIME=docker", hint="vLLM for AMD GPUs comes as an image, not from PyPI")
+        return Hardware("cpu")
+
+    return App(ROOT, os.environ, replace(sources, detect=detect, judge=_judge))
 
 
 def _judge(sources: Sources, configuration: Configuration) -> float | None:

@@ -62,7 +62,7 @@ def _explained(model: str, overrides: Sequence[str], key: str) -> tuple[Entry, .
     paths = app.paths()
     stack = plan_stack(paths, app.hardware(), configuration, external_database=names_external_database(paths, app.environ))
     config = next(file.text for file in stack.files if file.path.name == "config.yaml")
-    version = app.engine_version()
+    version = app.engine_version(configuration.recipe)
     around = Surroundings(
         engine_version=version,
         version_source=_version_source(app, version),

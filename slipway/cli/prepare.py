@@ -19,4 +19,4 @@ def command(model: str, overrides: tuple[str, ...]) -> None:
     app.preflight(configuration)
     with open_reporter() as reporter:
         app.launcher(reporter).prepare(configuration)
-    click.echo("engine and gateway environments are ready")
+    click.echo("everything that a launch needs is on this machine")

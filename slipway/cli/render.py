@@ -8,7 +8,6 @@ import click
 
 from slipway.cli.context import make_app, with_overrides
 from slipway.configuration import read_configuration
-from slipway.launchers.local_plan import names_external_database, plan_stack, stack_commands
 from slipway.render import RenderedFile, write_files
 
 
@@ -19,21 +18,19 @@ from slipway.render import RenderedFile, write_files
 def command(model: str, folder: Path | None, overrides: tuple[str, ...]) -> None:
     """Print every file and command that a launch of MODEL would use."""
     app = make_app(overrides, model)
-    paths = app.paths()
     configuration = app.fit(read_configuration(app.sources), refuse=False)
     app.preflight(configuration)
-    external = names_external_database(paths, app.environ)
-    stack = plan_stack(paths, app.hardware(), configuration, external_database=external)
+    rendering = app.rendering(configuration)
     if folder:
-        files = tuple(RenderedFile(folder / file.path.name, file.text, file.mode) for file in stack.files)
+        files = tuple(RenderedFile(folder / file.path.name, file.text, file.mode) for file in rendering.files)
         write_files(files)
         click.echo("\n".join(str(file.path) for file in files))
         return
-    for file in stack.files:
+    for file in rendering.files:
         click.echo(f"# ---- {file.path} (mode {file.mode:o})\n{file.text}")
-    click.echo("# ---- images (RUNTIME=docker)")
-    for name, image in stack.plan.images.items():
-        click.echo(f"# {name}={image}")
+    click.echo("# ---- images, of RUNTIME=docker")
+    for name, image in rendering.images.items():
+        click.echo(f"# {name}: {image}")
     click.echo("# ---- commands, in this order")
-    for line in stack_commands(paths, stack):
+    for line in rendering.commands:
         click.echo(line)

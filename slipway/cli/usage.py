@@ -20,7 +20,7 @@ from slipway.observe.usage import GROUPS, UsageRow, parse_since, read_usage
 def command(by: str, since: str, as_json: bool, overrides: tuple[str, ...]) -> None:
     """Show requests, errors, tokens and latency by model, key or day."""
     span = parse_since(since)
-    rows = read_usage(make_app(overrides).launcher().database_url(), by=by, since=span)
+    rows = read_usage(make_app(overrides).launcher().usage(), by=by, since=span)
     click.echo(json.dumps([asdict(row) for row in rows], indent=2) if as_json else _text(by, since, rows))
 
 

@@ -14,8 +14,9 @@ from slipway.engines.preflight import check_engine
 from slipway.engines.schema import choose_schema
 from slipway.errors import ConfigError, Problem
 from slipway.flags import base_name
-from slipway.plan import SLIPWAY, Argument, EnginePlan, EngineRequest, Variable
-from slipway.resolve import Source
+from slipway.gpus import parse_gpus
+from slipway.plan import SLIPWAY, Argument, EnginePlan, EngineRequest, Site, Variable
+from slipway.resolve import Settings, Source
 from slipway.settings import BY_FLAG
 from slipway.typed_values import describe_type
 
@@ -47,12 +48,10 @@ class VllmEngine:
 
     def build_plan(self, request: EngineRequest) -> EnginePlan:
         settings, recipe, site = request.settings, request.recipe, request.site
-        port = settings.integer("ENGINE_PORT")
+        port = _port(settings, site)
         owned = (
             Argument("--host", ("--host", site.engine_bind), SLIPWAY, "the address where gateway and health checks look for the engine"),
-            Argument(
-                "--port", ("--port", str(port)), settings.source("ENGINE_PORT"), "from ENGINE_PORT", settings.items["ENGINE_PORT"].shadowed
-            ),
+            port,
             Argument(
                 "--served-model-name", ("--served-model-name", *recipe.route_names), SLIPWAY, "the names of the gateway's routes to it"
             ),
@@ -66,7 +65,7 @@ class VllmEngine:
             arguments=self._arguments(request, owned),
             variables=_variables(request),
             secrets=("HF_TOKEN", "VLLM_API_KEY"),
-            base_url=f"http://{site.engine_host}:{port}",
+            base_url=f"http://{site.engine_host}:{port.words[1]}",
             served_names=recipe.route_names,
         )
 
@@ -175,7 +174,22 @@ def _variables(request: EngineRequest) -> tuple[Variable, ...]:
     for name, value, why in added:
         if value and name not in found:
             found[name] = Variable(name, value, SLIPWAY, why)
+    ids = parse_gpus(request.settings.text("GPUS"))[1]
+    if ids and request.site.gpu_variable:
+        chosen = Variable(request.site.gpu_variable, ",".join(ids), request.settings.source("GPUS"), "from GPUS")
+        found.setdefault(chosen.name, chosen)
+    for name, value in request.site.engine_env.items():
+        lost = found.get(name)
+        shadowed = ((lost.value, lost.source), *lost.shadowed) if lost else ()
+        found[name] = Variable(name, value, SLIPWAY, "a path inside the container", shadowed)
     return tuple(found[name] for name in sorted(found))
+
+
+def _port(settings: Settings, site: Site) -> Argument:
+    if site.engine_port:
+        return Argument("--port", ("--port", str(site.engine_port)), SLIPWAY, "the port inside the container")
+    item = settings.items["ENGINE_PORT"]
+    return Argument("--port", ("--port", settings.text("ENGINE_PORT")), item.source, "from ENGINE_PORT", item.shadowed)
 
 
 def _tokens(name: str, value: str) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from slipway.configuration import Configuration
+from slipway.database.query import Fetch
 from slipway.secrets import Secret
 
 
@@ -30,6 +31,28 @@ class SilentReporter:
 
     def update(self, text: str = "", done: int = 0, total: int = 0) -> None:
         pass
+
+
+_DEAD = ("EXITED", "FATAL", "BACKOFF", "UNKNOWN")
+
+
+@dataclass(frozen=True)
+class Program:
+    """What runs a part says about it, in supervisord's words for states; `started` is seconds since the epoch."""
+
+    name: str
+    state: str
+    pid: int
+    started: float
+    description: str
+
+    @property
+    def dead(self) -> bool:
+        return self.state in _DEAD
+
+    @property
+    def running(self) -> bool:
+        return self.state in ("STARTING", "RUNNING")
 
 
 @dataclass(frozen=True)
@@ -89,5 +112,11 @@ class Launcher(Protocol):
     def access(self) -> Access:
         """How to reach the running stack. Raises StackError where none is ready."""
 
-    def logs(self, part: str, *, follow: bool) -> Iterator[str]:
-        """The log lines of one part, or of all when `part` is empty. Raises UsageError for an unknown part."""
+    def prepare(self, configuration: Configuration) -> None:
+        """Build or pull what `up` would need. Raises SetupError."""
+
+    def logs(self, part: str = "", *, follow: bool = False, lines: int = 200) -> Iterator[str]:
+        """The last lines of one part's log, or of all when `part` is empty; then new ones. Raises UsageError for an unknown part."""
+
+    def usage(self) -> Fetch:
+        """Asks the stack's database. Raises StackError when there is none."""

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import shutil
-import signal
 from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 
 from slipway.configuration import Configuration
+from slipway.database.query import Fetch, fetch_by_url
 from slipway.errors import StackError, UsageError
 from slipway.hardware import Hardware
+from slipway.launchers.access import read_access, read_secrets_of
 from slipway.launchers.base import Access, Reporter, StackStatus
 from slipway.launchers.environments import Blueprint, Environment, ensure_environment
 from slipway.launchers.leftovers import find_leftovers
-from slipway.launchers.local_access import read_access, read_secrets_of
-from slipway.launchers.local_plan import Stack, plan_stack
+from slipway.launchers.local_plan import Stack, check_runs_locally, plan_stack
 from slipway.launchers.local_secrets import generated_secret, stack_secrets
 from slipway.launchers.local_start import StackStarter
 from slipway.launchers.local_status import read_status
 from slipway.launchers.local_stop import read_state, stop_stack
-from slipway.launchers.lock import exclusive
+from slipway.launchers.lock import exclusive, uninterrupted
 from slipway.launchers.ports import check_port
 from slipway.launchers.supervisor import Supervisor
+from slipway.observe.health import context_length
 from slipway.observe.logs import read_logs
 from slipway.paths import Paths
 from slipway.plan import check_exposure
@@ -39,6 +39,7 @@ class LocalLauncher:
         self._starter = StackStarter(paths, environ, runner, reporter, self._supervisor)
 
     def up(self, configuration: Configuration) -> Access:
+        check_runs_locally(configuration)
         with exclusive(self._paths.lock, "a launch"):
             user_secrets = self._user_secrets()
             check_exposure(configuration.settings, user_secrets)
@@ -47,20 +48,25 @@ class LocalLauncher:
             if stack.database:
                 secrets["DATABASE_URL"] = stack.database.url(generated_secret(self._paths.data, "DATABASE_PASSWORD"))
             if self._runs_already(stack, secrets):
-                return read_access(read_state(self._paths.run), secrets, changed=False)
+                return self._access(secrets, changed=False)
             self._check_ports(configuration)
             environment = self._ensure_environments(stack)
             try:
                 self._starter.start(stack, secrets, environment)
             except BaseException:
-                with _uninterrupted():
+                with uninterrupted():
                     stop_stack(self._paths, self._supervisor)
                 raise
-            return read_access(read_state(self._paths.run), secrets)
+            return self._access(secrets)
 
     def prepare(self, configuration: Configuration) -> None:
         """Build the environments that `up` would build. Raises SetupError."""
         self._ensure_environments(plan_stack(self._paths, self._hardware, configuration, external_database=True))
+
+    def _access(self, secrets: Mapping[str, Secret], *, changed: bool = True) -> Access:
+        state = read_state(self._paths.run)
+        engine = next(iter(state["engines"].values()))
+        return read_access(state, secrets, context_length(engine, secrets["VLLM_API_KEY"]), changed=changed)
 
     def _user_secrets(self) -> dict[str, Secret]:
         return read_secrets(self._paths.root / "secrets", self._environ)
@@ -93,7 +99,7 @@ class LocalLauncher:
         return builds[1].result()
 
     def down(self, *, volumes: bool = False) -> bool:
-        with exclusive(self._paths.lock, "a stop"), _uninterrupted():
+        with exclusive(self._paths.lock, "a stop"), uninterrupted():
             ran = stop_stack(self._paths, self._supervisor)
             if volumes and self._paths.data.exists():
                 shutil.rmtree(self._paths.data)
@@ -109,16 +115,16 @@ class LocalLauncher:
         secrets = read_secrets_of(self._paths.secrets)
         if self.status().state != "ready":
             raise StackError("the stack that runs here is not ready", hint="`./runMe.sh status` says what it is doing")
-        return read_access(read_state(self._paths.run), secrets)
+        return self._access(secrets)
 
-    def database_url(self) -> Secret:
-        """The URL of the running stack's database. Raises StackError when there is none."""
+    def usage(self) -> Fetch:
+        """Asks the running stack's database. Raises StackError when there is none."""
         path = self._paths.secrets / "DATABASE_URL"
         external = self._user_secrets().get("DATABASE_URL")
         if path.is_file():
-            return Secret(path.read_text())
+            return fetch_by_url(Secret(path.read_text()))
         if external:
-            return external
+            return fetch_by_url(external)
         raise StackError("nothing runs here, and usage is read from the running database", hint="launch a model first: ./runMe.sh")
 
     def logs(self, part: str = "", *, follow: bool = False, lines: int = 200) -> Iterator[str]:
@@ -128,15 +134,3 @@ class LocalLauncher:
         if follow and not known:
             raise UsageError("there are no logs to follow yet", hint="launch a model first: MODEL=demo ./runMe.sh")
         return read_logs({name: self._paths.logs / f"{name}.log" for name in ([part] if part else known)}, lines=lines, follow=follow)
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Cleaning up goes on to its end, however often Ctrl-C is pressed."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)

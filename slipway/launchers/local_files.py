@@ -10,6 +10,7 @@ from pathlib import Path
 from slipway.database.server import Server
 from slipway.gateway import config as gateway_config
 from slipway.gateway.phase import VARIABLE as PHASE_FOLDER
+from slipway.launchers.access import access_state
 from slipway.paths import Paths
 from slipway.plan import Plan, Site
 from slipway.render import RenderedFile, StartScript, render_file, render_generated, render_start_script
@@ -46,6 +47,7 @@ def local_site(paths: Paths, programs: Programs, generated: str = "") -> Site:
         engine_scratch=str(paths.run / "engine"),
         pid_files=str(paths.run),
         python=sys.executable,
+        gpu_variable="CUDA_VISIBLE_DEVICES",
     )
 
 
@@ -89,11 +91,8 @@ def _gateway_script(plan: Plan, site: Site, paths: Paths, programs: Programs) ->
 def _stack_text(plan: Plan, site: Site, parts: list[_Part]) -> str:
     """What `status`, `connect` and `down` need to know of a running stack, whatever the configuration says by then."""
     body = {
-        "model": plan.model,
-        "max_tokens": plan.gateway.routes[0].defaults.get("max_tokens"),
-        "tools": all(engine.calls_tools for engine in plan.engines),
+        **access_state(plan),
         "generated": site.generated,
-        "gateway": plan.gateway.url,
         "engines": {engine.name: engine.base_url for engine in plan.engines},
         "parts": [part.name for part in sorted(parts, key=lambda part: part.priority)],
     }

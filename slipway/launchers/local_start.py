@@ -17,10 +17,10 @@ from slipway.launchers.leftovers import end_leftovers, note_shared_memory
 from slipway.launchers.local_plan import Stack, supervisor_argv
 from slipway.launchers.local_secrets import generated_secret, write_stack_secrets
 from slipway.launchers.local_stop import stop_stack
-from slipway.launchers.startup import Watch, look_at_engine
+from slipway.launchers.startup import Watch, check_answer, look_at_engine
 from slipway.launchers.supervisor import Supervisor
-from slipway.observe.health import engine_ready, first_answer, gateway_ready
-from slipway.observe.progress import cache_folder
+from slipway.observe.health import engine_ready, gateway_ready
+from slipway.observe.progress import LogTail, cache_folder
 from slipway.paths import Paths
 from slipway.process import Command, Runner
 from slipway.render import write_files
@@ -57,7 +57,7 @@ class StackStarter:
 
     def _start(self, stack: Stack, secrets: Mapping[str, Secret], gateway: Environment) -> None:
         stale = self._prepare_run_folder(stack, secrets)
-        watch = Watch(self.supervisor, self.paths.logs, stack.configuration.settings.integer("START_STALL_TIMEOUT"))
+        watch = Watch(self.supervisor, self._open_log, stack.configuration.settings.integer("START_STALL_TIMEOUT"))
         for part in ("gateway", "engine"):
             if part in stale:
                 self.supervisor.stop(part)
@@ -76,7 +76,7 @@ class StackStarter:
                 watch.wait("gateway", lambda: gateway_ready(stack.plan.gateway.url))
             watch.wait("engine", lambda: engine_ready(engine.base_url))
         with self.reporter.phase("first answer"):
-            self._check_answer(stack, secrets, watch)
+            check_answer(stack.plan, stack.configuration, secrets["LITELLM_MASTER_KEY"], watch)
         note_shared_memory(self.paths.run / "engine.pid")
 
     def _prepare_run_folder(self, stack: Stack, secrets: Mapping[str, Secret]) -> Set[str]:
@@ -137,14 +137,5 @@ class StackStarter:
 
             apply_migrations(url.reveal(), folder, on_progress)
 
-    def _check_answer(self, stack: Stack, secrets: Mapping[str, Secret], watch: Watch) -> None:
-        """One token through the whole chain, unless the model is none that chats."""
-        if stack.configuration.flag_value("--runner") == "pooling":
-            return
-        answer = first_answer(stack.plan.gateway.url, secrets["LITELLM_MASTER_KEY"], stack.plan.gateway.routes[-1].name)
-        watch.check()
-        if not answer.ok:
-            raise LaunchError(
-                f"the stack is up but does not answer a chat: status {answer.status}: {answer.text[:500]}",
-                hint="./runMe.sh logs shows both sides; the logs stay after this launch",
-            )
+    def _open_log(self, part: str) -> LogTail:
+        return LogTail(self.paths.logs / f"{part}.log")

@@ -9,8 +9,8 @@ from typing import Any
 
 import psutil
 
-from slipway.launchers.base import PartStatus, StackStatus
-from slipway.launchers.supervisor import Program, Supervisor
+from slipway.launchers.base import PartStatus, Program, StackStatus
+from slipway.launchers.supervisor import Supervisor
 from slipway.observe.health import engine_ready, gateway_ready
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,3 +32,15 @@ def exclusive(path: Path, what: str) -> Iterator[None]:
             yield
         finally:
             handle.truncate(0)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Cleaning up goes on to its end, however often Ctrl-C is pressed."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

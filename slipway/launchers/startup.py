@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from slipway.configuration import Configuration
 from slipway.engines.base import LogSign
 from slipway.errors import LaunchError
-from slipway.launchers.base import Phase
-from slipway.launchers.supervisor import Program
+from slipway.launchers.base import Phase, Program
 from slipway.observe.diagnosis import likely_cause
-from slipway.observe.progress import LogTail, bytes_in
+from slipway.observe.health import first_answer
+from slipway.observe.progress import bytes_in
+from slipway.plan import Plan
+from slipway.secrets import Secret
 
 _POLL = 0.1  # seconds between two looks; a look costs about 2 ms
 _TAIL = 15  # lines of a dead part's log that a person is shown
@@ -30,6 +33,18 @@ class Programs(Protocol):
     def programs(self) -> dict[str, Program]: ...
 
 
+class Log(Protocol):
+    """One part's log from the moment it is opened."""
+
+    @property
+    def place(self) -> str:
+        """Where a person finds it."""
+
+    def new_lines(self) -> list[str]: ...
+
+    def last_lines(self, count: int) -> list[str]: ...
+
+
 SYSTEM_CLOCK: Clock = time
 
 
@@ -38,8 +53,7 @@ class Part:
     """One part that is being watched; `look` sees its new log lines and says whether there was progress."""
 
     name: str
-    log: LogTail
-    log_path: Path
+    log: Log
     look: Look
     moved: float  # when progress was last seen, on the watch's clock
     pid: int = 0
@@ -51,22 +65,21 @@ Look = Callable[["Part", list[str]], bool]
 
 @dataclass
 class Watch:
-    """Watches the parts of one launch through their supervisor.
+    """Watches the parts of one launch through what supervises them.
 
-    A part is dead when supervisord says so, or when it runs under another process id than before: supervisord has
-    then restarted it already, and a launch does not live on restarts.
+    A part is dead when its supervisor says so, or when it runs under another process id than before: it has then been
+    restarted already, and a launch does not live on restarts.
     """
 
     supervisor: Programs
-    logs: Path
+    open_log: Callable[[str], Log]
     stall_timeout: float  # seconds
     clock: Clock = SYSTEM_CLOCK
     parts: dict[str, Part] = field(default_factory=dict)
 
     def add(self, name: str, look: Look | None = None) -> None:
         """Watch `name` from now on; call it before the part is started. By default any new log line is progress."""
-        path = self.logs / f"{name}.log"
-        self.parts[name] = Part(name, LogTail(path), path, look or _any_line, self.clock.monotonic())
+        self.parts[name] = Part(name, self.open_log(name), look or _any_line, self.clock.monotonic())
 
     def check(self) -> None:
         """Look at every watched part once. Raises LaunchError when one has died."""
@@ -77,7 +90,7 @@ class Watch:
             program = programs[part.name]
             restarted = part.pid and program.pid and program.pid != part.pid
             if program.dead or restarted:
-                raise self._death(part, program)
+                raise self.death(part, program)
             part.pid = part.pid or program.pid
 
     def wait(self, name: str, ready: Callable[[], bool]) -> None:
@@ -91,7 +104,8 @@ class Watch:
             self.clock.sleep(_POLL)
         self.check()
 
-    def _death(self, part: Part, program: Program) -> LaunchError:
+    def death(self, part: Part, program: Program) -> LaunchError:
+        """What to say of a part that its supervisor calls dead."""
         during = f" while {part.phase}" if part.phase else ""
         return self._failure(part, f"the {part.name} died{during} ({program.description or program.state.lower()})")
 
@@ -106,7 +120,7 @@ class Watch:
         shown = "\n".join(f"  | {line}" for line in _telling(lines)[-_TAIL:])
         cause = likely_cause(lines)
         return LaunchError(
-            f"{what}; the last lines of {part.log_path}:\n{shown or '  | (nothing)'}",
+            f"{what}; the last lines of {part.log.place}:\n{shown or '  | (nothing)'}",
             hint=f"likely cause: {cause}" if cause else hint or f"the whole log: ./runMe.sh logs {part.name}",
         )
 
@@ -119,6 +133,19 @@ def _telling(lines: list[str]) -> list[str]:
 
 def _any_line(part: Part, lines: list[str]) -> bool:
     return bool(lines)
+
+
+def check_answer(plan: Plan, configuration: Configuration, key: Secret, watch: Watch) -> None:
+    """One token through the whole chain, unless the model is none that chats. Raises LaunchError."""
+    if configuration.flag_value("--runner") == "pooling":
+        return
+    answer = first_answer(plan.gateway.url, key, plan.gateway.routes[-1].name)
+    watch.check()
+    if not answer.ok:
+        raise LaunchError(
+            f"the stack is up but does not answer a chat: status {answer.status}: {answer.text[:500]}",
+            hint="./runMe.sh logs shows both sides; the logs stay after this launch",
+        )
 
 
 def look_at_engine(phase: Phase, read_sign: Callable[[str], LogSign | None], cache: Path | None, clock: Clock = SYSTEM_CLOCK) -> Look:

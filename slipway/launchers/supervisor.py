@@ -7,34 +7,13 @@ import socket
 import time
 import xmlrpc.client
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from supervisor.xmlrpc import SupervisorTransport
 
 from slipway.errors import StackError
-
-_DEAD = ("EXITED", "FATAL", "BACKOFF", "UNKNOWN")
-
-
-@dataclass(frozen=True)
-class Program:
-    """What supervisord says about one part; `started` is seconds since the epoch."""
-
-    name: str
-    state: str
-    pid: int
-    started: float
-    description: str
-
-    @property
-    def dead(self) -> bool:
-        return self.state in _DEAD
-
-    @property
-    def running(self) -> bool:
-        return self.state in ("STARTING", "RUNNING")
+from slipway.launchers.base import Program
 
 
 class Supervisor:

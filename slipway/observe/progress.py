@@ -11,6 +11,7 @@ class LogTail:
     """Reads what a growing log file has gained since the last look."""
 
     def __init__(self, path: Path) -> None:
+        self.place = str(path)
         self._path = path
         self._offset = path.stat().st_size if path.exists() else 0
         self._start = self._offset

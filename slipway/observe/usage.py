@@ -6,10 +6,9 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 
-from slipway.database.urls import libpq_url
-from slipway.errors import DatabaseError, UsageError
+from slipway.database.query import Fetch
+from slipway.errors import UsageError
 from slipway.observe.health import LAUNCH_USER
-from slipway.secrets import Secret
 
 # What a row can be grouped by, as an SQL expression over LiteLLM_SpendLogs (s) and LiteLLM_VerificationToken (t).
 _GROUPS = {
@@ -28,7 +27,7 @@ SELECT {group} AS name,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY {seconds}) AS median,
        percentile_cont(0.95) WITHIN GROUP (ORDER BY {seconds}) AS p95
 FROM "LiteLLM_SpendLogs" s LEFT JOIN "LiteLLM_VerificationToken" t ON t.token = s.api_key
-WHERE s."startTime" >= (now() AT TIME ZONE 'utc') - %(since)s AND COALESCE(s.end_user, '') <> %(launch)s
+WHERE s."startTime" >= (now() AT TIME ZONE 'utc') - interval '{since:d} seconds' AND COALESCE(s.end_user, '') <> '{launch}'
 GROUP BY 1 ORDER BY {order}
 """
 _SECONDS = """EXTRACT(EPOCH FROM s."endTime" - s."startTime")::float8"""
@@ -57,20 +56,10 @@ def parse_since(text: str) -> timedelta:
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
-def read_usage(url: Secret, *, by: str, since: timedelta) -> list[UsageRow]:
+def read_usage(fetch: Fetch, *, by: str, since: timedelta) -> list[UsageRow]:
     """One row per model, key or day; the launch's own test request is left out. Raises DatabaseError."""
-    import psycopg
-    from psycopg.rows import class_row
-
     order = "1 DESC" if by == "day" else "2 DESC, 1"
-    query = _QUERY.format(group=_GROUPS[by], seconds=_SECONDS, order=order)
-    try:
-        with (
-            psycopg.connect(libpq_url(url.reveal()), connect_timeout=5) as connection,
-            connection.cursor(row_factory=class_row(UsageRow)) as cursor,
-        ):
-            return cursor.execute(query, {"since": since, "launch": LAUNCH_USER}).fetchall()
-    except psycopg.errors.UndefinedTable as error:
-        raise DatabaseError("the database has no usage yet", hint="launch a model first: ./runMe.sh") from error
-    except psycopg.Error as error:
-        raise DatabaseError(f"usage cannot be read: {error}", hint="./runMe.sh status says whether the database runs") from error
+    span = int(since.total_seconds())
+    return [
+        UsageRow(**row) for row in fetch(_QUERY.format(group=_GROUPS[by], seconds=_SECONDS, order=order, since=span, launch=LAUNCH_USER))
+    ]

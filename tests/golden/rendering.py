@@ -11,13 +11,13 @@ from pathlib import Path
 import yaml
 
 from slipway.configuration import Sources, configure, read_configuration, read_sources
+from slipway.container import SITE
 from slipway.database.server import Server, unprivileged
 from slipway.engines import build_plan
 from slipway.hardware import Hardware
 from slipway.launchers.local_files import Programs, local_site, render_local
 from slipway.overlay import BASE
 from slipway.paths import Paths
-from slipway.plan import Site
 from slipway.recipe import model_names, read_recipe
 from slipway.render import RenderedFile, render_generated
 
@@ -25,14 +25,6 @@ ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent
 LOCAL = "local"
 
-CONTAINER = Site(
-    root="/slipway",
-    generated="/generated",
-    secrets="/slipway/secrets",
-    vllm="vllm",
-    engine_bind="0.0.0.0",
-    engine_host="vllm-node",
-)
 HARDWARE = Hardware("cuda", 1)
 
 
@@ -48,8 +40,8 @@ def names() -> list[str]:
 
 def render_model(name: str) -> dict[str, str]:
     """File name -> text of one model's generated files."""
-    plan = build_plan(read_configuration(sources(), name), HARDWARE, CONTAINER)
-    texts = _texts(render_generated(plan, CONTAINER, ROOT / "templates"))
+    plan = build_plan(read_configuration(sources(), name), HARDWARE, SITE)
+    texts = _texts(render_generated(plan, SITE, ROOT / "templates"))
     editions = render_editions(name)
     return {**texts, "editions.yml": yaml.safe_dump(editions, sort_keys=False, width=10_000)} if editions else texts
 
@@ -60,7 +52,7 @@ def render_editions(name: str) -> dict[str, dict[str, object]]:
     assert recipe is not None
     found: dict[str, dict[str, object]] = {}
     for variant, hardware in [edition for edition in recipe.editions() if edition != (BASE, ())]:
-        engine = build_plan(configure(sources(), recipe, variant, hardware), HARDWARE, CONTAINER).engines[0]
+        engine = build_plan(configure(sources(), recipe, variant, hardware), HARDWARE, SITE).engines[0]
         found[" on ".join((variant, *hardware))] = {"command": shlex.join(engine.argv), "env": engine.env}
     return found
 

@@ -12,12 +12,13 @@ import pytest
 import yaml
 
 from slipway.configuration import read_configuration, read_sources
+from slipway.container import SITE
 from slipway.engines import build_plan
 from slipway.layers import read_vars
 from slipway.render import render_generated
 from slipway.secrets import KNOWN
 from slipway.settings import DEFINITIONS
-from tests.golden.rendering import CONTAINER, GOLDEN, HARDWARE, LOCAL, ROOT, names, render_demo_locally, render_model
+from tests.golden.rendering import GOLDEN, HARDWARE, LOCAL, ROOT, names, render_demo_locally, render_model
 
 
 def golden(name: str) -> dict[str, str]:
@@ -60,8 +61,8 @@ def test_no_secret_value_appears_in_any_rendered_file() -> None:
     environ = {name: f"sk-value-of-{name}" for name in KNOWN}
     sources = read_sources(ROOT, environ, detect=lambda wish: HARDWARE)
     for name in names():
-        plan = build_plan(read_configuration(sources, name), HARDWARE, CONTAINER)
-        for file in render_generated(plan, CONTAINER, ROOT / "templates"):
+        plan = build_plan(read_configuration(sources, name), HARDWARE, SITE)
+        for file in render_generated(plan, SITE, ROOT / "templates"):
             assert "sk-value-of-" not in file.text, file.path
     for path in GOLDEN.rglob("*"):
         if path.is_file() and path.suffix != ".py" and "__pycache__" not in path.parts:

@@ -58,11 +58,11 @@ def new_sandbox(prototype: Path, scratch: Path) -> Iterator[Callable[..., Sandbo
     """Each call gives another sandbox, whose folder has `prefix` in its name; at the end each must come down without a trace."""
     made: list[Sandbox] = []
 
-    def make(prefix: str = "") -> Sandbox:
+    def make(prefix: str = "", kind: type[Sandbox] = Sandbox) -> Sandbox:
         root = scratch / f"{prefix}{secrets.token_hex(4)}"
         # unlike shutil.copytree, cp keeps the database's owner
         subprocess.run(["cp", "-a", prototype, root], check=True)
-        sandbox = Sandbox(root, root / ".slipway", f"t{secrets.token_hex(3)}")
+        sandbox = kind(root, root / ".slipway", f"t{secrets.token_hex(3)}")
         (root / ".slipway/data").mkdir()
         (root / ".slipway/prepared").rename(sandbox.paths.data)
         sandbox.write_settings()

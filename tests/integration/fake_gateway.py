@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import socketserver
 import sys
@@ -31,13 +32,17 @@ def argument(name: str) -> str:
 
 
 def database_state() -> str:
-    """Whether PostgreSQL takes connections on its unix socket."""
-    (folder,) = parse_qs(urlsplit(os.environ["DATABASE_URL"]).query)["host"]
-    with socket.socket(socket.AF_UNIX) as probe:
-        try:
-            probe.connect(f"{folder}/.s.PGSQL.5432")
-        except OSError as error:
-            return f"away: {error}"
+    """Whether PostgreSQL takes connections, on its unix socket or its port."""
+    url = urlsplit(os.environ["DATABASE_URL"])
+    folder = parse_qs(url.query).get("host", [""])[0]
+    try:
+        if folder:
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.connect(f"{folder}/.s.PGSQL.5432")
+        else:
+            socket.create_connection((url.hostname, url.port), timeout=1).close()
+    except OSError as error:
+        return f"away: {error}"
     return "connected"
 
 
@@ -106,6 +111,8 @@ ROUTES: dict[str, dict[str, Any]] = {}
 
 
 def main() -> None:
+    # in a container, the first process gets no signal that it does not ask for
+    signal.signal(signal.SIGTERM, lambda number, frame: os._exit(0))
     print("LiteLLM: starting", flush=True)
     if text := os.environ.get("FAKE_GATEWAY_CRASH"):
         print(text.replace("\\n", "\n"), flush=True)

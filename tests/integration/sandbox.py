@@ -56,15 +56,16 @@ class Result:
 def copy_checkout(target: Path) -> None:
     """What a launch needs of the checkout, with compiled modules, so that a copy starts as fast as the original."""
     ignored = shutil.ignore_patterns("*.pyc.*", "node_modules")
-    for name in ("slipway", "templates", "requirements", "scripts"):
+    for name in ("slipway", "templates", "requirements", "scripts", "compose"):
         shutil.copytree(CHECKOUT / name, target / name, ignore=ignored)
     (target / "models").mkdir()
     for path in (CHECKOUT / "models").glob("*.yml"):
         shutil.copy2(path, target / "models")
     (target / "models/demo").symlink_to(CHECKOUT / "models/demo")
     (target / "secrets").mkdir()
-    for name in ("runMe.sh", "vars.env"):
+    for name in ("runMe.sh", "vars.env", "docker-compose.yml"):
         shutil.copy2(CHECKOUT / name, target / name)
+    (target / ".env").symlink_to("vars.env")
 
 
 def make_environments(checkout: Path, envs: Path) -> None:
@@ -141,6 +142,7 @@ class Sandbox:
     gateway_port: int = field(default_factory=free_port)
     engine_port: int = field(default_factory=free_port)
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
+    patience: float = SECONDS  # for one verb
 
     def __post_init__(self) -> None:
         self.environ = {
@@ -150,6 +152,7 @@ class Sandbox:
             "SLIPWAY_HOME": str(self.home),
             "PIP_NO_INDEX": "1",  # nothing is ever installed from here
             "STACK_NAME": self.stack,
+            "RUNTIME": "local",
             "SLIPWAY_TEST_STACK": self.mark,
         }
         self.paths = build_paths(self.root, self.environ, self.stack)
@@ -191,7 +194,7 @@ class Sandbox:
         return process
 
     def finish(self, process: subprocess.Popen[str]) -> Result:
-        stdout, stderr = process.communicate(timeout=SECONDS)
+        stdout, stderr = process.communicate(timeout=self.patience)
         return Result(process.returncode, stdout, stderr)
 
     def call(self, *words: str, env: Mapping[str, str] | None = None) -> Result:

@@ -21,6 +21,7 @@ ROWS = (
     ("launchers",),
     ("observe",),
     ("database",),
+    ("container",),
     ("explain", "process", "render"),
     ("gateway", "memory"),
     ("engines",),
@@ -44,7 +45,7 @@ ROW = {room: len(ROWS) - number for number, rooms in enumerate(ROWS) for room in
 
 # Imports between modules of one folder; elsewhere in that folder they are siblings that know nothing of each other.
 SHARED = {
-    "launchers": {"base", "environments", "leftovers", "lock", "ports", "prisma_client", "startup", "supervisor"},
+    "launchers": {"access", "base", "environments", "leftovers", "lock", "ports", "prisma_client", "startup", "supervisor"},
     "engines": {"base", "config_file", "preflight", "renames", "schema"},
 }
 
@@ -52,7 +53,7 @@ SHARED = {
 PURE = (
     "errors", "secrets", "settings", "flags", "yaml_document", "layers", "resolve", "command", "recipe", "configuration",
     "model_file", "overlay", "recipe_checks", "requirements", "gpus", "hardware", "plan", "paths", "engines", "engines.base",
-    "engines.preflight", "engines.vllm", "gateway.config", "gateway.outage", "render", "cli.generate",
+    "engines.preflight", "engines.vllm", "gateway.config", "gateway.outage", "render", "container", "cli.generate",
     "fit", "fit.advice", "fit.facts", "fit.host", "fit.hub", "fit.report", "fit.subject",
 )  # fmt: skip
 ALLOWED = {

@@ -71,7 +71,7 @@ def test_a_plan_is_everything_that_will_run_and_where_it_came_from() -> None:
             routes=tuple(Route(name, name, "engine", "http://127.0.0.1:8000/v1", PARAMETERS) for name in ("m", "small", "vllm_agent")),
         ),
         images={
-            "ENGINE_IMAGE": "vllm/vllm-openai:v0.32.0",
+            "ENGINE_IMAGE": "vllm/vllm-openai-cpu:v0.32.0",
             "GATEWAY_IMAGE": "ghcr.io/berriai/litellm:v1.106.2",
             "DATABASE_IMAGE": "postgres:16",
         },

@@ -165,7 +165,7 @@ KNOWN_KEYS = (
     "known: temperature, top_p, top_k, min_p, repetition_penalty, presence_penalty, frequency_penalty, max_tokens, chat_template_kwargs"
     ", and parameters of LiteLLM and vLLM"
 )
-SECTIONS = "description, source, aliases, requires, command, files, env, litellm, profiles, variants, hardware"
+SECTIONS = "description, source, aliases, requires, command, files, env, litellm, profiles, variants, hardware, image, extra_packages"
 PLAIN = "letters, digits, '.', '_' and '-'"
 WRONG = {
     "no command": ("env: {}\n", "models/m.yml:1: the section `command:` is missing (it holds the vllm serve command)"),

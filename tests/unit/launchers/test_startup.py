@@ -11,8 +11,9 @@ import pytest
 
 from slipway.engines.vllm import ENGINE
 from slipway.errors import LaunchError
+from slipway.launchers.base import Program
 from slipway.launchers.startup import Watch, look_at_engine
-from slipway.launchers.supervisor import Program
+from slipway.observe.progress import LogTail
 
 RUNNING = Program("engine", "RUNNING", 100, 0.0, "pid 100, uptime 0:00:01")
 
@@ -63,7 +64,7 @@ class Scene:
     stall: float = 30.0
 
     def watch(self, cache: Path | None = None) -> Watch:
-        watch = Watch(self.supervisor, self.folder, self.stall, self.clock)
+        watch = Watch(self.supervisor, lambda part: LogTail(self.folder / f"{part}.log"), self.stall, self.clock)
         watch.add("engine", look_at_engine(self.phase, ENGINE.read_sign, cache, self.clock))
         return watch
 

@@ -1,4 +1,4 @@
-"""How a client reaches the stack that runs, and what its model can do: from the stack's own notes and the engine's answer."""
+"""How a client reaches the stack that runs, and what its model can do: from the launch's notes and the engine's answer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from slipway.errors import StackError
 from slipway.launchers.base import Access
-from slipway.observe.health import context_length
+from slipway.plan import Plan
 from slipway.secrets import Secret
 
 
@@ -17,10 +17,18 @@ def client_key(secrets: Mapping[str, Secret]) -> Secret:
     return secrets.get("ANTHROPIC_AUTH_TOKEN", secrets["LITELLM_MASTER_KEY"])
 
 
-def read_access(state: Mapping[str, Any], secrets: Mapping[str, Secret], *, changed: bool = True) -> Access:
-    """`state` is the running stack's stack.json; asks an engine how long its context is."""
-    engine = next(iter(state["engines"].values()))
-    context = context_length(engine, secrets["VLLM_API_KEY"])
+def access_state(plan: Plan) -> dict[str, Any]:
+    """What a launch notes of its stack for `read_access`."""
+    return {
+        "model": plan.model,
+        "max_tokens": plan.gateway.routes[0].defaults.get("max_tokens"),
+        "tools": all(engine.calls_tools for engine in plan.engines),
+        "gateway": plan.gateway.url,
+    }
+
+
+def read_access(state: Mapping[str, Any], secrets: Mapping[str, Secret], context: int, *, changed: bool = True) -> Access:
+    """`state` is what the launch noted, `context` what the engine says of its context's length."""
     longest = state.get("max_tokens") or context
     return Access(
         url=state["gateway"],
