@@ -22,9 +22,9 @@ Say = tuple[int, str, str]
 
 @pytest.fixture(autouse=True)
 def _signals() -> Iterator[None]:
-    """main() takes signals over; give them back."""
+    """main() takes signals over, but none that a background job ignores; give them back."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.getsignal(number) for number in numbers}
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in numbers}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
