@@ -64,6 +64,7 @@ get_compose() {
   echo "fetching Compose"
   local apt="$home/apt" mirror
   mirror="$(grep -rhoE 'https?://[^ ]+/debian/?( |$)' /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null | grep -v snapshot | head -n 1 || true)"
+  [ -n "$mirror" ] || fail "Docker Compose 2.20 or newer is missing, and no Debian mirror is configured to fetch it from"
   mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$DOCKER_CONFIG/cli-plugins"
   cat >"$apt/apt.conf" <<CONF
 Dir::State::lists "$apt/lists";
@@ -71,7 +72,7 @@ Dir::Cache "$apt/cache";
 Dir::Etc::sourcelist "$apt/sources.list";
 Dir::Etc::sourceparts "-";
 CONF
-  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${mirror:-http://deb.debian.org/debian} trixie main" >"$apt/sources.list"
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror trixie main" >"$apt/sources.list"
   (
     export APT_CONFIG="$apt/apt.conf"
     cd "$apt" && apt-get update -qq && apt-get download -qq docker-compose 2>/dev/null && dpkg -x docker-compose_*.deb unpacked

@@ -1,7 +1,7 @@
 """Every snippet of the README and the pages that can run does: pasted into a shell, with the tools themselves.
 
 Blocks with `./runMe.sh` are left to tests/unit/test_docs.py, which checks verbs, options and settings; those for people who
-work on Slipway (`scripts/`, `.slipway/`) are what these tests are run with.
+work on Slipway (`scripts/`, `.slipway/`) are what these tests are run with; containers (`docker`) are for tests/docker.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tests.e2e.conftest import ROOT, Stack
 from tests.e2e.tools import install_tools, run_tool
 
 PAGES = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]
-_ELSEWHERE = ("./runMe.sh", "scripts/", ".slipway/")
+_ELSEWHERE = ("./runMe.sh", "scripts/", ".slipway/", "docker ")
 # the snippets start a tool for a person; here each is asked one thing (Aider is not installed: only its settings are looked at)
 _HEADLESS = """
 claude() { command claude -p Hello --output-format json; }
