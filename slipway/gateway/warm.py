@@ -22,7 +22,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-# as what the launch itself asks: `usage` leaves it out (slipway/observe/health.py, which this process cannot import)
+# who asks what Slipway asks for itself, here and at a launch: `usage` leaves it out
 LAUNCH_USER = "slipway-launch"
 _LOG = logging.getLogger(__name__)
 _NOT_YET = json.dumps({"status": "starting", "message": "This worker is warming up; it will be ready in a few seconds."}).encode()

@@ -8,6 +8,7 @@ import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
+from slipway.gateway.warm import LAUNCH_USER
 from slipway.secrets import Secret
 
 # loopback never goes through a proxy that the user's environment names
@@ -71,6 +72,3 @@ def first_answer(url: str, key: Secret, model: str) -> Answer:
     """One token through gateway and engine; `user` keeps it out of the usage report."""
     body = {"model": model, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1, "user": LAUNCH_USER}
     return get(f"{url}/v1/chat/completions", key=key, body=body, timeout=300)
-
-
-LAUNCH_USER = "slipway-launch"

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from slipway.observe.health import LAUNCH_USER, Answer, get
+from slipway.gateway.warm import LAUNCH_USER
+from slipway.observe.health import Answer, get
 from slipway.secrets import Secret
 
 _TIMEOUT = 120.0  # seconds for one request; a model that needs longer for so little is no use to a client either

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from slipway.database.query import Fetch
 from slipway.errors import UsageError
-from slipway.observe.health import LAUNCH_USER
+from slipway.gateway.warm import LAUNCH_USER
 
 # What a row can be grouped by, as an SQL expression over LiteLLM_SpendLogs (s) and LiteLLM_VerificationToken (t).
 _GROUPS = {

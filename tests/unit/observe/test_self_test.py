@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from slipway.observe.health import LAUNCH_USER
+from slipway.gateway.warm import LAUNCH_USER
 from slipway.observe.self_test import Outcome, run_self_test
 from slipway.secrets import Secret
 
