@@ -7,6 +7,13 @@ from slipway.errors import ConfigError, Problem
 from slipway.requirements import unmet_by_engine, unmet_by_hardware
 
 
+def check_runs_locally(configuration: Configuration) -> None:
+    """Raises ConfigError for a model that only a container can run."""
+    if configuration.recipe.extra_packages:
+        message = "extra_packages needs RUNTIME=docker: it adds them to the engine's image"
+        raise ConfigError([Problem(configuration.recipe.path, configuration.recipe.packages_line, message)])
+
+
 def check_requirements(sources: Sources, configuration: Configuration, engine_version: str) -> None:
     """Raises ConfigError for each part of `requires:` that is not met. What is not known, such as an empty version, is taken to be."""
     recipe, hardware = configuration.recipe, sources.hardware

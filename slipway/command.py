@@ -54,11 +54,12 @@ class Flag:
 
 @dataclass(frozen=True)
 class Command:
-    """`vllm serve MODEL FLAGS…`"""
+    """`vllm serve MODEL FLAGS…`; `line` is the model's, `replaced` the models whose place it took, the last one first."""
 
     model: str
     flags: tuple[Flag, ...]
     line: int = 1
+    replaced: tuple[tuple[str, int], ...] = ()
 
     def flag(self, name: str) -> Flag | None:
         return next((flag for flag in self.flags if flag.name == name), None)

@@ -34,15 +34,19 @@ SITE = Site(
 
 def render_containers(plan: Plan, templates: Path) -> tuple[RenderedFile, ...]:
     """What the engine's container writes for itself and for the gateway's."""
-    # the image's own LiteLLM applies its migrations
-    env = {name: value for name, value in gateway_config.ENVIRONMENT.items() if name != "DISABLE_SCHEMA_UPDATE"}
-    env["PYTHONPATH"] = f"{SITE.root}:{SITE.python_start}"
     argv = ("litellm", "--config", f"{SITE.generated}/config.yaml", "--host", "0.0.0.0", "--port", "4000")
-    script = StartScript("gateway", argv, env, gateway_config.SECRETS)
+    script = StartScript("gateway", argv, gateway_environment(), gateway_config.SECRETS)
     return (
         *render_generated(plan, SITE, templates),
         render_start_script(templates, script, SITE, Path(SITE.generated) / "gateway.sh"),
     )
+
+
+def gateway_environment() -> dict[str, str]:
+    """What the gateway's process gets beside its secrets."""
+    # the image's own LiteLLM applies its migrations
+    env = {name: value for name, value in gateway_config.ENVIRONMENT.items() if name != "DISABLE_SCHEMA_UPDATE"}
+    return env | {"PYTHONPATH": f"{SITE.root}:{SITE.python_start}"}
 
 
 @dataclass(frozen=True)

@@ -8,19 +8,21 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from slipway.configuration import Configuration
 from slipway.engines import describe_flag
 from slipway.errors import UsageError
-from slipway.flags import canonical_name
+from slipway.flags import base_name, canonical_name
 from slipway.gateway import config as gateway_config
 from slipway.hardware import Hardware
 from slipway.layers import ENVIRONMENT, OVERRIDES, did_you_mean
+from slipway.overlay import Removal
 from slipway.plan import SLIPWAY, Argument, EnginePlan, Plan, Route, Variable
+from slipway.recipe import Recipe
 from slipway.resolve import Setting, Source
 from slipway.secrets import KNOWN as SECRETS
-from slipway.settings import BY_FLAG, BY_NAME, BY_RECIPE_KEY, DEFINITIONS, Typed
+from slipway.settings import BY_FLAG, BY_NAME, BY_RECIPE_KEY, DEFINITIONS, IMAGE_SETTINGS, IMAGES, Typed
 from slipway.yaml_document import read_document
 
 _SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|(^|_)KEY(_|$)|APIKEY", re.IGNORECASE)
@@ -43,13 +45,17 @@ class Entry:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the plan itself does not hold: the rendered gateway configuration and its template, and where secrets come from."""
+    """What the plan itself does not hold: how the launcher runs it, and where secrets come from."""
 
+    runtime: str  # local or docker
     engine_version: str
     version_source: str
-    config: str
+    config: str  # the rendered gateway configuration
     template: str
     template_path: str
+    gateway_env: Mapping[str, str]
+    engine_image: str  # the image that runs, which may be built from the one in the settings; empty where there are no containers
+    configured: Mapping[str, Sequence[Argument]]  # engine -> what files behind `--config` say
     secrets: Mapping[str, str]  # name -> where it comes from; those that are not set are absent
 
 
@@ -57,11 +63,13 @@ def explain(plan: Plan, configuration: Configuration, hardware: Hardware, around
     """Everything that a launch would use, part by part."""
     entries = [*_head(plan, configuration, hardware, around)]
     for engine in plan.engines:
-        entries += _engine(engine)
+        entries += _engine(engine, around.configured.get(engine.name, ()), configuration.recipe)
     entries += _routes(plan.gateway.routes)
     entries += _emptied(configuration)
     entries += _gateway(around)
-    entries += _settings(configuration, {entry.setting for entry in entries})
+    found = {"RUNTIME": around.runtime, "GATEWAY_WORKERS": str(plan.gateway.workers)}
+    entries += _settings(configuration, {entry.setting for entry in entries}, found)
+    entries += _images(plan, configuration, around)
     entries += _secrets(around.secrets)
     return tuple(entries)
 
@@ -111,12 +119,35 @@ def _shown(name: str, value: Typed) -> str:
     )
 
 
-def _engine(engine: EnginePlan) -> Iterator[Entry]:
-    for argument in engine.arguments:
-        key, words = ("model", argument.words[2:]) if argument.name == "serve" else (argument.name, _flag_values(argument))
-        yield _part(f"{engine.name} command", key, _flag_text(argument.name, words), argument)
-    for variable in engine.variables:
-        yield _part(f"{engine.name} environment", variable.name, variable.value, variable)
+def _engine(engine: EnginePlan, configured: Sequence[Argument], recipe: Recipe) -> Iterator[Entry]:
+    """The command with what `--config` files add to it, then the environment; each with what a variant or the hardware took out."""
+    command = {base_name(argument.name): _argument(engine, argument) for argument in engine.arguments}
+    for argument in configured:
+        below = _argument(engine, argument)
+        above = command.get(base_name(argument.name))
+        command[base_name(argument.name)] = replace(above, shadowed=(*above.shadowed, (below.value, below.source))) if above else below
+    environment = {one.name: _part(f"{engine.name} environment", one.name, one.value, one) for one in engine.variables}
+    for removal in recipe.removed:
+        place, group = (command, "command") if removal.name.startswith("-") else (environment, "environment")
+        name = base_name(removal.name)
+        if name in place:
+            place[name] = replace(place[name], shadowed=(*place[name].shadowed, *_lost(removal, recipe)))
+        else:
+            removed = Entry(f"{engine.name} {group}", removal.name, "(removed)", f"{recipe.path}:{removal.line}", f"by {removal.overlay}")
+            place[name] = replace(removed, shadowed=_lost(removal, recipe))
+    yield from (*command.values(), *environment.values())
+
+
+def _lost(removal: Removal, recipe: Recipe) -> tuple[tuple[str, str], ...]:
+    def shown(value: str) -> str:
+        return _shown(removal.name, _flag_text(removal.name, (value,) if value else ()) if removal.name.startswith("-") else value)
+
+    return tuple((shown(value), f"{recipe.path}:{line}") for value, line in removal.lost)
+
+
+def _argument(engine: EnginePlan, argument: Argument) -> Entry:
+    key, words = ("model", argument.words[2:]) if argument.name == "serve" else (argument.name, _flag_values(argument))
+    return _part(f"{engine.name} command", key, _flag_text(argument.name, words), argument)
 
 
 def _flag_values(argument: Argument) -> tuple[str, ...]:
@@ -166,7 +197,7 @@ def _gateway(around: Surroundings) -> Iterator[Entry]:
             yield Entry(
                 "gateway configuration", f"{section}.{key}", text if text.startswith("os.environ/") else _shown(key, text), source, why
             )
-    for name, text in gateway_config.ENVIRONMENT.items():
+    for name, text in around.gateway_env.items():
         yield Entry("gateway environment", name, text, str(SLIPWAY), gateway_config.REASONS[name])
 
 
@@ -183,12 +214,32 @@ def _template_lines(template: str) -> dict[tuple[str, str], tuple[int, str]]:
     return found
 
 
-def _settings(configuration: Configuration, shown: set[str]) -> Iterator[Entry]:
-    """The settings that no part has shown already, by their section."""
+def _settings(configuration: Configuration, shown: set[str], found: Mapping[str, str]) -> Iterator[Entry]:
+    """The settings that no part has shown already, by their section; `found` is what Slipway takes where one leaves the choice."""
     for definition in DEFINITIONS:
         item = configuration.settings.items.get(definition.name)
-        if item and definition.name not in shown and not definition.recipe_key:
-            yield _entry(definition.section.lower(), definition.name, item.value, item)
+        if item and definition.name not in shown and not definition.recipe_key and definition.section != IMAGES:
+            is_open = definition.name in found and item.value in (None, "auto")
+            yield _entry(
+                definition.section.lower(), definition.name, item.value, item, f"here: {found[definition.name]}" if is_open else ""
+            )
+
+
+def _images(plan: Plan, configuration: Configuration, around: Surroundings) -> Iterator[Entry]:
+    """The image of each container, and why an image in the settings is none of them."""
+    used = {IMAGE_SETTINGS[plan.device], "GATEWAY_IMAGE", *(() if "DATABASE_URL" in around.secrets else ("DATABASE_IMAGE",))}
+    for definition in DEFINITIONS:
+        if definition.section == IMAGES:
+            item = configuration.settings.items[definition.name]
+            why = "" if definition.name in used else "not used: "
+            why += (
+                "" if definition.name in used else f"the device is {plan.device}" if "ENGINE" in definition.name else "DATABASE_URL is set"
+            )
+            yield _entry(IMAGES.lower(), definition.name, item.value, item, "for RUNTIME=docker" if around.runtime == "local" else why)
+    recipe = configuration.recipe
+    if around.engine_image not in ("", plan.images["ENGINE_IMAGE"]):
+        why = f"{IMAGE_SETTINGS[plan.device]} with extra_packages"
+        yield Entry(IMAGES.lower(), "the engine's, built here", around.engine_image, f"{recipe.path}:{recipe.packages_line}", why)
 
 
 def _secrets(found: Mapping[str, str]) -> Iterator[Entry]:

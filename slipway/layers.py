@@ -34,11 +34,15 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 @dataclass(frozen=True)
 class Value:
-    """What a source says about one key: the raw text or number, its line (0: the source has no lines), the key as written."""
+    """What a source says about one key: the raw text or number, its line (0: the source has no lines), the key as written.
+
+    `replaced` lists what the same source said before a variant or the hardware changed it, the last one first.
+    """
 
     raw: object
     line: int = 0
     written: str = ""
+    replaced: tuple[Value, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from slipway.fit.prediction import Host, Model, Prediction, predict, why_not_spl
 from slipway.fit.subject import Subject, read_subject
 from slipway.hardware import Hardware
 from slipway.layers import Layer, Value
-from slipway.plan import Site
+from slipway.plan import SLIPWAY, Site
 
 _CONTEXT = "--max-model-len"
 # vLLM measures what is left, and takes the longest context that it holds (vllm/v1/core/kv_cache_utils.py, _auto_fit_max_model_len)
@@ -104,7 +104,7 @@ def _known(sources: Sources, subject: Subject, environ: Mapping[str, str]) -> tu
 
 
 def _with_longest_context(sources: Sources, configuration: Configuration) -> Configuration:
-    layer = Layer("fit", {_CONTEXT: Value(_LONGEST, 0, _CONTEXT)})
+    layer = Layer(str(SLIPWAY), {_CONTEXT: Value(_LONGEST, 0, _CONTEXT)})
     known = sources.hardware
     return read_configuration(replace(sources, strong=(*sources.strong, layer), detect=lambda _: known), configuration.recipe.name)
 

@@ -26,11 +26,38 @@ class Overlay:
     line: int = 0
     description: str = ""
     model: str = ""
+    model_line: int = 0
     flags: tuple[Flag, ...] = ()
     env: Mapping[str, Value] = field(default_factory=dict)
-    remove: tuple[str, ...] = ()
+    remove: Mapping[str, int] = field(default_factory=dict)  # flag or variable -> its line
     requires: Requirements = field(default_factory=Requirements)
     hardware: tuple[Overlay, ...] = ()
+
+
+@dataclass(frozen=True)
+class Removal:
+    """A flag or variable that an overlay took out of a model file: what it said, each with its line, the last one first."""
+
+    name: str
+    overlay: str
+    line: int
+    lost: tuple[tuple[str, int], ...]
+
+
+def find_removals(command: Command, env: Mapping[str, Value], overlay: Overlay) -> tuple[Removal, ...]:
+    """What the overlay's `remove:` takes out of command and environment, in the order in which that stands there."""
+    lines = {base_name(canonical_name(name)) if name.startswith("-") else name: line for name, line in overlay.remove.items()}
+    found = [
+        Removal(flag.name, overlay.name, lines[name], tuple((one.value, one.line) for one in (flag, *flag.replaced)))
+        for flag in command.flags
+        if (name := base_name(flag.name)) in lines
+    ]
+    found += [
+        Removal(name, overlay.name, lines[name], tuple((str(one.raw), one.line) for one in (value, *value.replaced)))
+        for name, value in env.items()
+        if name in lines
+    ]
+    return tuple(found)
 
 
 def apply_to_command(command: Command, overlay: Overlay) -> Command:
@@ -45,9 +72,16 @@ def apply_to_command(command: Command, overlay: Overlay) -> Command:
             flags[places[name]] = replace(flag, replaced=(before, *before.replaced))
         else:
             flags.append(flag)
-    return Command(overlay.model or command.model, tuple(flags), command.line)
+    changed = replace(command, flags=tuple(flags))
+    if not overlay.model:
+        return changed
+    return replace(changed, model=overlay.model, line=overlay.model_line, replaced=((command.model, command.line), *command.replaced))
 
 
 def apply_to_env(env: Mapping[str, Value], overlay: Overlay) -> dict[str, Value]:
     """The environment with the overlay's variables."""
-    return {name: value for name, value in env.items() if name not in overlay.remove} | dict(overlay.env)
+    kept = {name: value for name, value in env.items() if name not in overlay.remove}
+    for name, value in overlay.env.items():
+        before = kept.get(name)
+        kept[name] = replace(value, replaced=(replace(before, replaced=()), *before.replaced)) if before else value
+    return kept

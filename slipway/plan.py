@@ -15,10 +15,7 @@ from slipway.layers import PARAMETER_PREFIX
 from slipway.recipe import Recipe
 from slipway.resolve import Setting, Settings, Source
 from slipway.secrets import DEFAULT_MASTER_KEY, Secret
-from slipway.settings import BY_RECIPE_KEY, Typed
-
-# device -> the setting that names the engine's image for it
-IMAGE_SETTINGS = {"cuda": "ENGINE_IMAGE", "rocm": "ENGINE_IMAGE_ROCM", "cpu": "ENGINE_IMAGE_CPU"}
+from slipway.settings import BY_RECIPE_KEY, IMAGE_SETTINGS, Typed
 
 
 @dataclass(frozen=True)
@@ -218,7 +215,7 @@ def assemble_plan(configuration: Configuration, hardware: Hardware, engines: tup
         engines=engines,
         gateway=gateway,
         images={
-            "ENGINE_IMAGE": recipe.image or settings.text(IMAGE_SETTINGS[hardware.device]),
+            "ENGINE_IMAGE": settings.text(IMAGE_SETTINGS[hardware.device]),
             "GATEWAY_IMAGE": settings.text("GATEWAY_IMAGE"),
             "DATABASE_IMAGE": settings.text("DATABASE_IMAGE"),
         },

@@ -11,11 +11,11 @@ from slipway.command import Command
 from slipway.errors import Problem, UsageError
 from slipway.layers import Layer, Value
 from slipway.model_file import NAME_PATTERN, nearest, read_sections
-from slipway.overlay import BASE, Overlay, apply_to_command, apply_to_env
+from slipway.overlay import BASE, Overlay, Removal, apply_to_command, apply_to_env, find_removals
 from slipway.parameters import layer_key
 from slipway.recipe_checks import content_problems, overlays, read_command, read_requirements
 from slipway.requirements import Requirements
-from slipway.settings import BY_FLAG
+from slipway.settings import BY_FLAG, IMAGE_SETTINGS
 from slipway.yaml_document import Document, read_document, read_text
 
 # The route that always means "whatever is loaded".
@@ -39,7 +39,8 @@ class Profile:
 class Recipe:
     """One model file. `path` is the label that messages use, such as models/demo.yml.
 
-    `variant` names the variant that `command`, `env` and `requires` are of, `adapted` the overlays that made them so.
+    `variant` names the variant that `command`, `env` and `requires` are of, `adapted` the overlays that made them so, `removed`
+    what these took out.
     """
 
     name: str
@@ -58,7 +59,8 @@ class Recipe:
     hardware: tuple[Overlay, ...] = ()
     variant: str = BASE
     adapted: tuple[str, ...] = ()
-    image: str = ""  # empty: what the settings say
+    removed: tuple[Removal, ...] = ()
+    image: Value | None = None  # instead of what the settings say
     extra_packages: tuple[str, ...] = ()
     packages_line: int = 0
 
@@ -88,6 +90,8 @@ class Recipe:
         for flag in self.command.flags:
             if flag.name in BY_FLAG:
                 values[BY_FLAG[flag.name].name] = Value(flag.value, flag.line, flag.name)
+        if self.image:
+            values |= dict.fromkeys(IMAGE_SETTINGS.values(), self.image)
         return Layer(self.path, values)
 
     def editions(self) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -108,6 +112,7 @@ class Recipe:
         for overlay in (chosen, *machine):
             adapted = replace(
                 adapted,
+                removed=(*adapted.removed, *find_removals(adapted.command, adapted.env, overlay)),
                 command=apply_to_command(adapted.command, overlay),
                 env=apply_to_env(adapted.env, overlay),
                 requires=overlay.requires.over(adapted.requires),
@@ -174,7 +179,7 @@ def parse_recipe(name: str, path: str, text: str, folder: Path | None = None) ->
             requires=read_requirements(document, sections.requires, ("requires",)),
             variants=overlays(document, sections.variants, ("variants",)),
             hardware=overlays(document, sections.hardware, ("hardware",)),
-            image=sections.image or "",
+            image=Value(sections.image, document.line("image"), "image") if sections.image else None,
             extra_packages=tuple(sections.extra_packages or ()),
             packages_line=document.line("extra_packages") if sections.extra_packages else 0,
         ),

@@ -71,13 +71,14 @@ def _overlay(document: Document, section: OverlaySection, at: Place) -> Overlay:
         description=section.description or "",
         flags=parse_flags(section.flags, _first_line(document, (*at, "flags"), section.flags)) if section.flags else (),
         env={key: Value(text, document.line(*at, "env", key)) for key, text in (section.env or {}).items()},
-        remove=tuple(section.remove or ()),
+        remove={name: document.line(*at, "remove", index) for index, name in enumerate(section.remove or ())},
     )
     if not isinstance(section, VariantSection):
         return overlay
     return replace(
         overlay,
         model=section.model or "",
+        model_line=document.line(*at, "model"),
         requires=read_requirements(document, section.requires, (*at, "requires")),
         hardware=overlays(document, section.hardware, (*at, "hardware")),
     )

@@ -32,7 +32,9 @@ class RenderedFile:
 class Rendering:
     """All that a launch would write and run, for a person to read: files, the images of a launch with Docker, commands in order."""
 
+    plan: Plan
     files: tuple[RenderedFile, ...]
+    gateway_env: Mapping[str, str]
     images: Mapping[str, str]
     commands: tuple[str, ...]
 

@@ -66,7 +66,7 @@ def resolve_settings(layers: Sequence[Layer]) -> Settings:
     items: dict[str, Setting] = {}
     problems = [problem for layer in layers for problem in layer.problems]
     for layer in layers:
-        for name, value in layer.values.items():
+        for name, value in ((name, one) for name, last in layer.values.items() for one in (*reversed(last.replaced), last)):
             source = Source(layer.label, value.line)
             try:
                 typed = _typed(name, value.raw)

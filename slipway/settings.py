@@ -129,7 +129,7 @@ def _parse_mapping(raw: object) -> str:
     raise ValueError(f"must be a mapping of names to plain values, or the same as JSON, not {raw!r}")
 
 
-_WHAT, _WHERE, _SAMPLING, _GATEWAY, _ENGINE, _IMAGES = (
+_WHAT, _WHERE, _SAMPLING, _GATEWAY, _ENGINE, IMAGES = (
     "What to launch", "Where it runs", "Sampling defaults", "The gateway", "The engine", "Container images",
 )  # fmt: skip
 
@@ -178,16 +178,18 @@ DEFINITIONS: tuple[Definition, ...] = (
                choices=("no", "yes")),
     Definition("GPU_MEMORY_UTILIZATION", "fraction", "0.75", "share of GPU memory that vLLM may take", _ENGINE,
                flag="--gpu-memory-utilization", minimum=0.01),
-    Definition("ENGINE_IMAGE", "text", "vllm/vllm-openai:v0.32.0", "the engine's image, for NVIDIA GPUs", _IMAGES),
-    Definition("ENGINE_IMAGE_ROCM", "text", "vllm/vllm-openai-rocm:v0.32.0", "the same for AMD GPUs", _IMAGES),
-    Definition("ENGINE_IMAGE_CPU", "text", "vllm/vllm-openai-cpu:v0.32.0", "the same for machines without a GPU", _IMAGES),
-    Definition("GATEWAY_IMAGE", "text", "ghcr.io/berriai/litellm:v1.106.2", "the gateway's image", _IMAGES),
-    Definition("DATABASE_IMAGE", "text", "postgres:16", "the database's image", _IMAGES),
+    Definition("ENGINE_IMAGE", "text", "vllm/vllm-openai:v0.32.0", "the engine's image, for NVIDIA GPUs", IMAGES),
+    Definition("ENGINE_IMAGE_ROCM", "text", "vllm/vllm-openai-rocm:v0.32.0", "the same for AMD GPUs", IMAGES),
+    Definition("ENGINE_IMAGE_CPU", "text", "vllm/vllm-openai-cpu:v0.32.0", "the same for machines without a GPU", IMAGES),
+    Definition("GATEWAY_IMAGE", "text", "ghcr.io/berriai/litellm:v1.106.2", "the gateway's image", IMAGES),
+    Definition("DATABASE_IMAGE", "text", "postgres:16", "the database's image", IMAGES),
 )  # fmt: skip
 
 BY_NAME = {definition.name: definition for definition in DEFINITIONS}
 BY_RECIPE_KEY = {definition.recipe_key: definition for definition in DEFINITIONS if definition.recipe_key}
 BY_FLAG = {definition.flag: definition for definition in DEFINITIONS if definition.flag}
+# device -> the setting that names the engine's image for it
+IMAGE_SETTINGS = {"cuda": "ENGINE_IMAGE", "rocm": "ENGINE_IMAGE_ROCM", "cpu": "ENGINE_IMAGE_CPU"}
 
 
 def is_engine_variable(name: str) -> bool:

@@ -20,10 +20,10 @@ def command(names: tuple[str, ...], overrides: tuple[str, ...]) -> None:
     recipes, problems = read_library(app.sources, names)
     found = Findings(tuple(problems))
     for recipe in recipes.values():
-        running = app.engine_version(recipe)
         for variant, hardware in recipe.editions():
             try:
                 configuration = configure(app.sources, recipe, variant, hardware)
+                running = app.engine_version(configuration)
                 found += app.findings(configuration, version_meant(configuration.recipe.requires.vllm, running))
             except ConfigError as error:
                 found += Findings(error.problems)

@@ -5,21 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from slipway.admission import check_runs_locally
 from slipway.configuration import Configuration, Sources, read_sources
 from slipway.engines import build_plan, check_plan
 from slipway.engines.base import Findings
 from slipway.errors import ConfigError, UsageError
 from slipway.hardware import Hardware, Wish, read_hardware
 from slipway.paths import Paths, build_paths, engine_lock
-from slipway.plan import IMAGE_SETTINGS, Site
-from slipway.recipe import Recipe
+from slipway.plan import Site
 from slipway.requirements import image_version, locked_version
 from slipway.resolve import Settings
+from slipway.settings import IMAGE_SETTINGS
 
 if TYPE_CHECKING:
     from slipway.launchers.base import Launcher, Reporter
@@ -48,29 +50,35 @@ class App:
     def hardware(self) -> Hardware:
         return self.sources.hardware
 
-    @property
+    @cached_property
     def runtime(self) -> str:
         return read_runtime(self.root, self.environ, self.sources.globals)
 
-    def engine_version(self, recipe: Recipe) -> str:
+    def engine_version(self, configuration: Configuration) -> str:
         """The vLLM that a launch of the model would run, as far as its lock file or its image's tag tells."""
         if self.runtime == "docker":
-            return image_version(recipe.image or self.sources.globals.text(IMAGE_SETTINGS[self.hardware().device]))
+            return image_version(configuration.settings.text(IMAGE_SETTINGS[self.hardware().device]))
+        return self._locked_version
+
+    @cached_property
+    def _locked_version(self) -> str:
         lock = engine_lock(self.root, self.hardware().device)
         return locked_version(lock.read_text(encoding="utf-8")) if lock.is_file() else ""
 
     def findings(self, configuration: Configuration, version: str) -> Findings:
         """What this version of the engine would refuse or ignore. Raises ConfigError where the model cannot be planned."""
         plan = build_plan(configuration, self.hardware(), Site(root=str(self.root), generated="/", secrets="/"))
+        return check_plan(plan, version, self.read_text)
 
-        def read(name: str) -> str:
-            return (self.root / name).read_text(encoding="utf-8")
-
-        return check_plan(plan, version, read)
+    def read_text(self, name: str) -> str:
+        """A file that a flag names, from the checkout where the path is not absolute. Raises OSError."""
+        return (self.root / name).read_text(encoding="utf-8")
 
     def preflight(self, configuration: Configuration, *, force: bool = False) -> None:
         """Say what the engine would ignore. Raises ConfigError with all that it would refuse; `force` makes that warnings too."""
-        found = self.findings(configuration, self.engine_version(configuration.recipe))
+        if self.runtime == "local":
+            check_runs_locally(configuration)
+        found = self.findings(configuration, self.engine_version(configuration))
         if force:
             found = replace(found, errors=(), warnings=(*found.errors, *found.warnings))
         say_warnings(found)

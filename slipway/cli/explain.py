@@ -10,15 +10,16 @@ from itertools import groupby
 import click
 
 from slipway.cli.context import App, make_app, with_overrides
-from slipway.configuration import read_configuration
+from slipway.configuration import Configuration, read_configuration
+from slipway.engines import configured
 from slipway.engines.schema import choose_schema
 from slipway.errors import UsageError
 from slipway.explain import Difference, Entry, Surroundings, compare, explain, select
-from slipway.launchers.local_plan import names_external_database, plan_stack
 from slipway.layers import ENVIRONMENT, OVERRIDES
 from slipway.paths import engine_lock
 from slipway.plan import SLIPWAY
 from slipway.secrets import secret_sources
+from slipway.settings import IMAGE_SETTINGS
 
 _WIDEST = 44  # characters of a value that may stand in one line with its source
 _TEMPLATE = "litellm_config.template.yaml"
@@ -58,27 +59,29 @@ def _as_dict(entry: Entry | None) -> dict[str, object] | None:
 
 def _explained(model: str, overrides: Sequence[str], key: str) -> tuple[Entry, ...]:
     app = make_app(overrides, model)
-    configuration = read_configuration(app.sources)
-    paths = app.paths()
-    stack = plan_stack(paths, app.hardware(), configuration, external_database=names_external_database(paths, app.environ))
-    config = next(file.text for file in stack.files if file.path.name == "config.yaml")
-    version = app.engine_version(configuration.recipe)
+    configuration = app.fit(read_configuration(app.sources), refuse=False)
+    launch = app.rendering(configuration)
+    version = app.engine_version(configuration)
     around = Surroundings(
+        runtime=app.runtime,
         engine_version=version,
-        version_source=_version_source(app, version),
-        config=config,
-        template=(paths.templates / _TEMPLATE).read_text(encoding="utf-8"),
+        version_source=_version_source(app, configuration, version),
+        config=next(file.text for file in launch.files if file.path.name == "config.yaml"),
+        template=(app.root / "templates" / _TEMPLATE).read_text(encoding="utf-8"),
         template_path=f"templates/{_TEMPLATE}",
+        gateway_env=launch.gateway_env,
+        engine_image=launch.images.get("vllm-node", ""),
+        configured=configured(launch.plan, app.read_text),
         secrets=secret_sources(app.root / "secrets", app.environ),
     )
-    entries = explain(stack.plan, configuration, app.hardware(), around)
+    entries = explain(launch.plan, configuration, app.hardware(), around)
     return select(entries, key, version) if key else entries
 
 
-def _version_source(app: App, version: str) -> str:
-    settings = app.sources.globals
-    docker = settings.text("RUNTIME") == "docker"
-    source = str(settings.source("ENGINE_IMAGE")) if docker else str(engine_lock(app.root, app.hardware().device).relative_to(app.root))
+def _version_source(app: App, configuration: Configuration, version: str) -> str:
+    device = app.hardware().device
+    image = configuration.settings.source(IMAGE_SETTINGS[device])
+    source = str(image) if app.runtime == "docker" else str(engine_lock(app.root, device).relative_to(app.root))
     note = choose_schema(version).note
     return f"{source}; {note}" if note else source
 

@@ -8,7 +8,7 @@ from slipway.configuration import Configuration
 from slipway.engines import vllm
 from slipway.engines.base import Engine, Findings
 from slipway.hardware import Hardware
-from slipway.plan import EngineRequest, Plan, Site, assemble_plan
+from slipway.plan import Argument, EngineRequest, Plan, Site, assemble_plan
 
 ENGINES: dict[str, Engine] = {"vllm": vllm.ENGINE}
 
@@ -22,6 +22,11 @@ def check_plan(plan: Plan, version: str, read: Callable[[str], str]) -> Findings
     for engine in plan.engines:
         found += ENGINES[engine.kind].check(engine, version, read)
     return found
+
+
+def configured(plan: Plan, read: Callable[[str], str]) -> dict[str, tuple[Argument, ...]]:
+    """Engine -> what configuration files that its command names say; `read` gives the text of a file."""
+    return {engine.name: ENGINES[engine.kind].configured(engine, read) for engine in plan.engines}
 
 
 def build_plan(configuration: Configuration, hardware: Hardware, site: Site) -> Plan:

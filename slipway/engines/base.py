@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from slipway.errors import Problem
-from slipway.plan import EnginePlan, EngineRequest
+from slipway.plan import Argument, EnginePlan, EngineRequest
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,9 @@ class Engine(Protocol):
 
         `version` is empty where it is not known.
         """
+
+    def configured(self, plan: EnginePlan, read: Callable[[str], str]) -> tuple[Argument, ...]:
+        """What configuration files that the command names say, as arguments with their file and line; weaker than the command's."""
 
     def describe_flag(self, name: str, version: str) -> tuple[str, str, str] | None:
         """The engine's own default for a flag (empty: none), whose default it is, and what it takes; None where there is no such flag."""

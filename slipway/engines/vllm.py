@@ -16,7 +16,7 @@ from slipway.errors import ConfigError, Problem
 from slipway.flags import base_name
 from slipway.gpus import parse_gpus
 from slipway.plan import SLIPWAY, Argument, EnginePlan, EngineRequest, Site, Variable
-from slipway.resolve import Settings, Source
+from slipway.resolve import Setting, Settings, Source
 from slipway.settings import BY_FLAG
 from slipway.typed_values import describe_type
 
@@ -75,6 +75,9 @@ class VllmEngine:
         found = check_engine(choose_schema(version), [*plan.arguments, *configured], plan.variables)
         return Findings((*errors, *_owned_problems(configured, owned)), warnings) + found
 
+    def configured(self, plan: EnginePlan, read: Callable[[str], str]) -> tuple[Argument, ...]:
+        return read_config_files(plan.arguments, read)[0]
+
     def describe_flag(self, name: str, version: str) -> tuple[str, str, str] | None:
         schema = choose_schema(version).schema
         flag = schema.flags.get(base_name(name)) or schema.flags.get(name)
@@ -90,7 +93,9 @@ class VllmEngine:
         overriding = {base_name(argument.name): argument for argument in _overriding(request)}
         emptied = {name for name, definition in BY_FLAG.items() if request.settings.value(definition.name) is None}
         replaced = {*emptied, *overriding, *(argument.name for argument in owned)}
-        start = Argument("serve", (request.site.vllm, "serve", _model_path(request)), Source(request.recipe.path, command.line))
+        path = request.recipe.path
+        models = tuple((model, Source(path, line)) for model, line in command.replaced)
+        start = Argument("serve", (request.site.vllm, "serve", _model_path(request)), Source(path, command.line), shadowed=models)
         kept = [argument for argument in written if base_name(argument.name) not in replaced]
         return (start, *kept, *(_shadowing(argument, written) for argument in (*overriding.values(), *owned)))
 
@@ -134,7 +139,7 @@ def _overriding(request: EngineRequest) -> list[Argument]:
     """Flags that come from outside the model file: `-o --flag=value`, and settings that are flags."""
     settings = request.settings
     found = [
-        Argument(name, _with_paths(_tokens(name, settings.text(name)), request), item.source, shadowed=item.shadowed)
+        Argument(name, _with_paths(_tokens(name, settings.text(name)), request), item.source, _why(name, item), item.shadowed)
         for name, item in settings.starting_with("--").items()
     ]
     for name, definition in BY_FLAG.items():
@@ -143,6 +148,10 @@ def _overriding(request: EngineRequest) -> list[Argument]:
         if item and item.value is not None and (written is None or item.source.label != request.recipe.path):
             found.append(Argument(name, (name, str(item.value)), item.source, f"from {definition.name}", item.shadowed))
     return found
+
+
+def _why(name: str, item: Setting) -> str:
+    return "the longest that memory holds: the full context will not fit" if (name, item.source) == ("--max-model-len", SLIPWAY) else ""
 
 
 def _shadowing(argument: Argument, written: Sequence[Argument]) -> Argument:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from slipway.gateway.phase import VARIABLE as PHASE_FOLDER
 from slipway.plan import GatewayPlan, Plan
 from slipway.recipe import AGENT_ROUTE
 
@@ -24,6 +25,13 @@ REASONS = {
     "LITELLM_WORKER_STARTUP_HOOKS": "what Slipway adds inside the gateway's process",
     "LITELLM_MODE": "LiteLLM reads no .env file of the folder that it starts in",
     "LITELLM_LOG": "warnings and errors only: a line per request would cost more than the request",
+    "PYTHONPATH": "what Slipway adds inside the gateway's process, and a sitecustomize.py that makes imports quicker",
+    "PRISMA_QUERY_ENGINE_BINARY": "the query engine as WebAssembly, in place of a program from Prisma's servers",
+    "PRISMA_CLI_QUERY_ENGINE_TYPE": "the query engine is a program of its own",
+    "PRISMA_BINARY_CACHE_DIR": "the `prisma` package from npm is installed there",
+    "PRISMA_SCHEMA_ENGINE_BINARY": "migrations are Slipway's own; without a name here, Prisma would download its engine for them",
+    "CHECKPOINT_DISABLE": "Prisma asks nobody for newer versions",
+    PHASE_FOLDER: "where the engine's phase is read, for the answer while it is away",
 }
 
 
@@ -32,9 +40,7 @@ def prisma_environment(folder: str) -> dict[str, str]:
     return {
         "PRISMA_QUERY_ENGINE_BINARY": f"{folder}/query_engine.mjs",
         "PRISMA_CLI_QUERY_ENGINE_TYPE": "binary",
-        # the `prisma` package from npm is installed there too
         "PRISMA_BINARY_CACHE_DIR": folder,
-        # migrations are Slipway's own; without a name here, Prisma would download its engine for them
         "PRISMA_SCHEMA_ENGINE_BINARY": "/bin/false",
         "CHECKPOINT_DISABLE": "1",
     }

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from slipway.configuration import Configuration, Sources
-from slipway.container import ENGINE_PORT, MODEL_CACHE, NOTE, SITE, Note, note_text, render_containers, settled
+from slipway.container import ENGINE_PORT, MODEL_CACHE, NOTE, SITE, Note, gateway_environment, note_text, render_containers, settled
 from slipway.engines import build_plan
 from slipway.errors import ConfigError, Problem
 from slipway.gpus import parse_gpus
@@ -183,4 +183,5 @@ def render_launch(host: Host, configuration: Configuration) -> Rendering:
     """What a launch with Docker writes and runs, the containers' own files included. Raises ConfigError."""
     stack = plan_compose(host, configuration, read_secrets(host.paths.root / "secrets", host.environ))
     variables = " ".join(f"{name}={shlex.quote(value)}" for name, value in stack.variables.items())
-    return Rendering((*stack.files, *stack.generated), stack.images, (f"{variables} {stack.up_command()}",))
+    files = (*stack.files, *stack.generated)
+    return Rendering(stack.plan, files, gateway_environment(), stack.images, (f"{variables} {stack.up_command()}",))

@@ -14,7 +14,7 @@ from slipway.launchers.access import read_access, read_secrets_of
 from slipway.launchers.base import Access, Reporter, StackStatus
 from slipway.launchers.environments import Blueprint, Environment, ensure_environment
 from slipway.launchers.leftovers import find_leftovers
-from slipway.launchers.local_plan import Stack, check_runs_locally, plan_stack
+from slipway.launchers.local_plan import Stack, plan_stack
 from slipway.launchers.local_secrets import generated_secret, stack_secrets
 from slipway.launchers.local_start import StackStarter
 from slipway.launchers.local_status import read_status
@@ -39,7 +39,6 @@ class LocalLauncher:
         self._starter = StackStarter(paths, environ, runner, reporter, self._supervisor)
 
     def up(self, configuration: Configuration) -> Access:
-        check_runs_locally(configuration)
         with exclusive(self._paths.lock, "a launch"):
             user_secrets = self._user_secrets()
             check_exposure(configuration.settings, user_secrets)

@@ -76,14 +76,19 @@ def render_local(plan: Plan, site: Site, paths: Paths, programs: Programs) -> tu
     )
 
 
-def _gateway_script(plan: Plan, site: Site, paths: Paths, programs: Programs) -> RenderedFile:
-    env = {
+def gateway_environment(site: Site, paths: Paths, programs: Programs) -> dict[str, str]:
+    """What the gateway's process gets beside its secrets."""
+    return {
         **gateway_config.ENVIRONMENT,
         **gateway_config.prisma_environment(str(programs.prisma)),
         PHASE_FOLDER: str(paths.run),
         "PYTHONPATH": f"{site.root}:{site.python_start}",
     }
+
+
+def _gateway_script(plan: Plan, site: Site, paths: Paths, programs: Programs) -> RenderedFile:
     argv = gateway_config.build_argv(str(programs.litellm), plan.gateway, f"{site.generated}/config.yaml")
+    env = gateway_environment(site, paths, programs)
     script = StartScript("gateway", argv, env, gateway_config.SECRETS, str(programs.node.parent))
     return render_start_script(paths.templates, script, site, paths.run / "gateway.sh")
 

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from slipway.configuration import Configuration
 from slipway.database.server import Server, find_programs
 from slipway.engines import build_plan
-from slipway.errors import ConfigError, Problem
 from slipway.hardware import Hardware
 from slipway.launchers.environments import Blueprint
 from slipway.launchers.local_environments import engine_blueprint, gateway_blueprint
-from slipway.launchers.local_files import Programs, local_site, render_local
+from slipway.launchers.local_files import Programs, gateway_environment, local_site, render_local
 from slipway.launchers.prisma_client import find_node, prisma_folder
 from slipway.paths import Paths
 from slipway.plan import Plan, Site
@@ -59,13 +58,6 @@ def plan_stack(paths: Paths, hardware: Hardware, configuration: Configuration, *
     return Stack(configuration, plan, site, programs, engine, gateway, render_local(plan, site, paths, programs))
 
 
-def check_runs_locally(configuration: Configuration) -> None:
-    """Raises ConfigError for a model that only its image can run."""
-    if configuration.recipe.extra_packages:
-        message = "extra_packages needs RUNTIME=docker: it adds them to the engine's image"
-        raise ConfigError([Problem(configuration.recipe.path, configuration.recipe.packages_line, message)])
-
-
 def names_external_database(paths: Paths, environ: Mapping[str, str]) -> bool:
     """Whether DATABASE_URL names a PostgreSQL that is not Slipway's. Raises ConfigError."""
     return "DATABASE_URL" in read_secrets(paths.root / "secrets", environ)
@@ -77,8 +69,8 @@ def supervisor_argv(paths: Paths) -> tuple[str, ...]:
 
 def render_launch(paths: Paths, environ: Mapping[str, str], hardware: Hardware, configuration: Configuration) -> Rendering:
     """What a local launch writes and runs; each part's own command is in its script. Raises ConfigError."""
-    check_runs_locally(configuration)
     stack = plan_stack(paths, hardware, configuration, external_database=names_external_database(paths, environ))
     scripts = [Command(("sh", str(file.path))) for file in stack.files if file.path.suffix == ".sh"]
     commands = tuple(str(command) for command in (Command(supervisor_argv(paths)), *scripts))
-    return Rendering(stack.files, stack.plan.images, commands)
+    env = gateway_environment(stack.site, paths, stack.programs)
+    return Rendering(stack.plan, stack.files, env, stack.plan.images, commands)

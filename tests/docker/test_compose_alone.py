@@ -51,7 +51,8 @@ def test_extra_packages_are_built_into_an_image_once(stack: DockerSandbox) -> No
 
 def test_an_image_in_the_model_file_is_the_one_that_runs(stack: DockerSandbox) -> None:
     own = "slipway-test/own:1"
-    docker("tag", stack.environ["ENGINE_IMAGE_CPU"], own)
+    # an image in the environment would win over the file's
+    docker("tag", stack.environ.pop("ENGINE_IMAGE_CPU"), own)
     stack.write_model("special", more=f"image: {own}\n")
     stack.up("special")
     assert stack.inspect("engine")["Config"]["Image"] == own

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from slipway.errors import UsageError
 from slipway.explain import Entry, Surroundings, compare, explain, select
+from slipway.plan import Argument
+from slipway.resolve import Source
 from tests.unit.building import HARDWARE, configure, configure_plan
 
 MODEL = """\
@@ -28,13 +31,24 @@ profiles:
 """
 CONFIG = "litellm_settings:\n  drop_params: true\n  # not worth a retry\n  num_retries: 0\n"
 TEMPLATE = f"model_list: []\n{CONFIG}"
-AROUND = Surroundings("0.32.0", "requirements/engine-cpu.txt", CONFIG, TEMPLATE, "templates/t.yaml", {"HF_TOKEN": "secrets/HF_TOKEN"})
+AROUND = Surroundings(
+    runtime="local",
+    engine_version="0.32.0",
+    version_source="requirements/engine-cpu.txt",
+    config=CONFIG,
+    template=TEMPLATE,
+    template_path="templates/t.yaml",
+    gateway_env={"LITELLM_LOG": "WARNING"},
+    engine_image="",
+    configured={},
+    secrets={"HF_TOKEN": "secrets/HF_TOKEN"},
+)
 
 
-def explained(text: str = MODEL, **more: Any) -> tuple[Entry, ...]:
+def explained(text: str = MODEL, around: Surroundings = AROUND, **more: Any) -> tuple[Entry, ...]:
     overrides = ["MODEL=m", *more.pop("overrides", ())]
     configuration = configure(text, overrides=overrides, **more)
-    return explain(configure_plan(text, overrides=overrides, **more), configuration, HARDWARE, AROUND)
+    return explain(configure_plan(text, overrides=overrides, **more), configuration, HARDWARE, around)
 
 
 def of(entries: Sequence[Entry], group: str, key: str) -> Entry:
@@ -78,6 +92,72 @@ def test_a_value_from_the_environment_names_its_variable_and_what_lost_to_it() -
 def test_an_override_shadows_the_model_file_s_flag() -> None:
     entry = of(explained(overrides=["--max-model-len=4k"]), "engine command", "--max-model-len")
     assert (entry.value, entry.source, entry.shadowed) == ("4k", "-o", (("8k", "models/m.yml:5"),))
+
+
+VARIANTS = """\
+command: |
+  vllm serve a/b \\
+    --max-model-len 8k --enforce-eager
+env: {A: "1", B: "1"}
+variants:
+  fp8:
+    model: a/b-FP8
+    flags: --max-model-len 4k
+    env: {A: "2"}
+    remove: [--enforce-eager, B]
+"""
+
+
+def test_a_variant_shows_what_it_replaced_and_what_it_removed() -> None:
+    entries = [entry for entry in explained(VARIANTS, overrides=["VARIANT=fp8"]) if entry.source.startswith("models/m.yml")]
+    assert entries == [
+        Entry("engine command", "model", "a/b-FP8", "models/m.yml:7", shadowed=(("a/b", "models/m.yml:2"),)),
+        Entry("engine command", "--max-model-len", "4k", "models/m.yml:8", shadowed=(("8k", "models/m.yml:3"),)),
+        Entry("engine command", "--enforce-eager", "(removed)", "models/m.yml:10", "by fp8", (("on", "models/m.yml:3"),)),
+        Entry("engine environment", "A", "2", "models/m.yml:9", shadowed=(("1", "models/m.yml:4"),)),
+        Entry("engine environment", "B", "(removed)", "models/m.yml:10", "by fp8", (("1", "models/m.yml:4"),)),
+    ]
+
+
+def test_what_a_variant_removed_and_a_stronger_layer_gives_again_lost_to_it() -> None:
+    entries = explained(VARIANTS, overrides=["VARIANT=fp8", "--enforce-eager", "env.B=3"])
+    assert of(entries, "engine command", "--enforce-eager").shadowed == (("on", "models/m.yml:3"),)
+    assert (of(entries, "engine environment", "B").value, of(entries, "engine environment", "B").shadowed) == (
+        "3",
+        (("1", "models/m.yml:4"),),
+    )
+
+
+def test_what_a_config_file_says_is_shown_with_its_line_and_loses_to_the_command() -> None:
+    said = [
+        Argument("--seed", ("--seed", "7"), Source("a.yml", 1)),
+        Argument("--max-model-len", ("--max-model-len", "2k"), Source("a.yml", 2)),
+    ]
+    entries = explained(around=replace(AROUND, configured={"engine": said}))
+    assert of(entries, "engine command", "--seed") == Entry("engine command", "--seed", "7", "a.yml:1")
+    assert of(entries, "engine command", "--max-model-len").shadowed == (("2k", "a.yml:2"),)
+
+
+def test_each_image_says_whether_this_launch_uses_it() -> None:
+    text = "image: own/vllm:1\nextra_packages: [x]\n" + MODEL
+    docker = replace(AROUND, runtime="docker", engine_image="slipway-engine:123", secrets={"DATABASE_URL": "secrets/DATABASE_URL"})
+    shown = [entry for entry in explained(text, docker, vars_env="ENGINE_IMAGE_CPU=x\n") if entry.group == "container images"]
+    assert [(entry.key, entry.value, entry.source, entry.why) for entry in shown] == [
+        ("ENGINE_IMAGE", "own/vllm:1", "models/m.yml:1", "not used: the device is cpu"),
+        ("ENGINE_IMAGE_ROCM", "own/vllm:1", "models/m.yml:1", "not used: the device is cpu"),
+        ("ENGINE_IMAGE_CPU", "own/vllm:1", "models/m.yml:1", ""),
+        ("GATEWAY_IMAGE", "ghcr.io/berriai/litellm:v1.106.2", "built-in default", ""),
+        ("DATABASE_IMAGE", "postgres:16", "built-in default", "not used: DATABASE_URL is set"),
+        ("the engine's, built here", "slipway-engine:123", "models/m.yml:2", "ENGINE_IMAGE_CPU with extra_packages"),
+    ]
+    assert shown[2].shadowed[0] == ("x", "vars.env:1")
+    assert {entry.why for entry in explained(text) if entry.group == "container images"} == {"for RUNTIME=docker"}
+
+
+def test_a_setting_that_leaves_the_choice_says_what_was_chosen() -> None:
+    entries = explained(vars_env="RUNTIME=auto\nGATEWAY_WORKERS=\n")
+    assert of(entries, "where it runs", "RUNTIME").why == "here: local"
+    assert of(entries, "the gateway", "GATEWAY_WORKERS").why == "here: 1"
 
 
 def test_each_profile_is_a_group_of_routes() -> None:

@@ -98,7 +98,7 @@ def test_whoever_starts_nothing_sees_the_same_context(tmp_path: Path) -> None:
     found = sources(tmp_path, parse_gpu("rtx 4090"))
     fitted, note = propose_context(found, read_configuration(found, "eight"), {"HF_HOME": str(tmp_path)})
     source = fitted.settings.source("--max-model-len")
-    assert (fitted.settings.text("--max-model-len"), source.label, bool(note)) == ("auto", "fit", True)
+    assert (fitted.settings.text("--max-model-len"), source.label, bool(note)) == ("auto", "Slipway", True)
 
 
 def test_the_share_of_the_context_that_fits_is_known_where_model_and_machine_are(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def chosen(hardware: Hardware, *overrides: str) -> tuple[str, str, str, dict[str
 )
 def test_a_flag_takes_the_place_of_the_same_flag_and_a_new_one_goes_to_the_end(flags: str, remove: tuple[str, ...], expected: str) -> None:
     command = parse_command("vllm serve a/b --a 1 --b --no-c -tp 1")
-    changed = apply_to_command(command, Overlay("x", flags=parse_flags(flags), remove=remove))
+    changed = apply_to_command(command, Overlay("x", flags=parse_flags(flags), remove=dict.fromkeys(remove, 0)))
     assert (changed.model, " ".join(word for flag in changed.flags for word in flag.tokens)) == ("a/b", expected)
 
 
@@ -86,8 +86,10 @@ def test_a_flag_remembers_those_whose_place_it_took() -> None:
 
 
 def test_variables_are_replaced_added_and_removed() -> None:
-    overlay = Overlay("x", env={"A": Value("2"), "C": Value("3")}, remove=("B", "--b"))
-    assert apply_to_env({"A": Value("1"), "B": Value("1"), "D": Value("1")}, overlay) == {"A": Value("2"), "D": Value("1"), "C": Value("3")}
+    overlay = Overlay("x", env={"A": Value("2"), "C": Value("3")}, remove={"B": 0, "--b": 0})
+    assert apply_to_env({"A": Value("1"), "B": Value("1"), "D": Value("1")}, overlay) == {
+        "A": Value("2", replaced=(Value("1"),)), "D": Value("1"), "C": Value("3"),
+    }  # fmt: skip
 
 
 def test_the_command_as_it_stands_is_taken_where_it_fits_and_where_nothing_is_known() -> None:
@@ -153,7 +155,7 @@ def test_hardware_overrides_go_from_the_widest_name_to_the_narrowest_and_from_th
 
 def test_the_gpu_setting_stands_for_the_machine() -> None:
     configuration = configure(MODEL, overrides=["GPU=gb10"], hardware=None)
-    assert (configuration.recipe.variant, configuration.recipe.env["B"]) == ("base", Value("2", 11))
+    assert (configuration.recipe.variant, configuration.recipe.env["B"]) == ("base", Value("2", 11, replaced=(Value("1", 6),)))
 
 
 def test_an_unknown_variant_is_refused_with_the_names_and_where_it_was_asked_for() -> None:

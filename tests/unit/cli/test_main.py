@@ -278,6 +278,36 @@ def test_explain_shows_origins_and_differences(checkout: Path, run: Callable[...
     assert run("explain", "demo", "-o", "temperature=0.5", *words) == (0, out, "")
 
 
+def test_explain_plans_as_the_launcher_that_would_run(checkout: Path, run: Callable[..., Say]) -> None:
+    (checkout / "compose").symlink_to(ROOT / "compose")
+    (checkout / "models/demo.yml").write_text("command: vllm serve ./models/demo\nimage: own/vllm:v0.27.1\n")
+    docker = ("-o", "RUNTIME=docker", "-o", "ENGINE_DEVICE=cpu")
+    assert run("explain", "demo", "--host", *docker)[1] == (
+        "engine command\n  --host  0.0.0.0                                       Slipway  "
+        "the address where gateway and health checks look for the engine\n"
+    )
+    assert run("explain", "demo", "vLLM", *docker)[1] == "model\n  vLLM  0.27.1                                        models/demo.yml:2\n"
+    assert run("explain", "demo", "DISABLE_SCHEMA_UPDATE", *docker)[0] == 2
+    assert run("explain", "demo", "--host", "-o", "RUNTIME=local")[1].split()[3] == "127.0.0.1"
+
+
+def test_explain_shows_what_a_config_file_says(checkout: Path, run: Callable[..., Say]) -> None:
+    (checkout / "engine.yaml").write_text("seed: 7\n")
+    (checkout / "models/demo.yml").write_text("command: vllm serve ./models/demo --config engine.yaml\n")
+    assert run("explain", "demo", "--seed") == (
+        0,
+        "engine command\n  --seed  7                                             engine.yaml:1\n",
+        "",
+    )
+
+
+def test_a_model_with_extra_packages_is_refused_without_docker(checkout: Path, run: Callable[..., Say]) -> None:
+    (checkout / "models/demo.yml").write_text("command: vllm serve ./models/demo\nextra_packages: [x]\n")
+    said = "error: models/demo.yml:2: extra_packages needs RUNTIME=docker: it adds them to the engine's image\n"
+    for verb_ in ("up", "render", "prepare"):
+        assert run(verb_, "demo", "-o", "RUNTIME=local") == (2, "", said)
+
+
 def test_explain_takes_a_flag_as_its_key(checkout: Path, run: Callable[..., Say]) -> None:
     status, out, err = run("explain", "demo", "--max-num-seqs")
     assert (status, out, err) == (
