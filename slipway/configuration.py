@@ -41,6 +41,11 @@ class Sources:
         """The settings before any model file has its say."""
         return resolve_settings([*self.weak, *self.strong])
 
+    def hub_environ(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """`environ` with the HF_* variables of every layer: the engine looks for models with them, and so does Slipway."""
+        given = self.globals.starting_with("env.HF_")
+        return {**environ, **{name.removeprefix("env."): str(item.value) for name, item in given.items()}}
+
     @cached_property
     def hardware(self) -> Hardware:
         """What is planned for: the machine, or what ENGINE_DEVICE, GPU and GPUS say instead."""

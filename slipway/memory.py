@@ -94,7 +94,7 @@ def propose_context(sources: Sources, configuration: Configuration, environ: Map
 def _known(sources: Sources, subject: Subject, environ: Mapping[str, str]) -> tuple[Model, Machine] | None:
     machine = find_machine(sources.hardware)
     try:
-        facts = find_facts(subject.model, sources.models, environ)
+        facts = find_facts(subject.model, sources.models, sources.hub_environ(environ))
         if machine is None or facts is None or not facts.architecture.known or why_not_split(facts, subject.options):
             return None
         predict(facts, machine.device, subject.options, machine.host)

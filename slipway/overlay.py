@@ -1,7 +1,8 @@
 """A variant or a hardware override: what it changes in a model's command and environment.
 
 The rule for flags: a flag replaces the same flag, or its negation, where that stands; a flag that is not there goes to the
-end; `remove` takes flags and variables out before anything is added.
+end; `remove` takes flags and variables out before anything is added. `--flag.key` changes one key of a JSON value that is
+there, and `--flag` replaces all that is given of its keys.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from slipway.command import REPEATABLE, Command, Flag
 from slipway.flags import base_name, canonical_name
 from slipway.layers import Value
 from slipway.requirements import Requirements
+from slipway.typed_values import merge_key
 
 # The name of the variant that is the `command:` section as it stands.
 BASE = "base"
@@ -64,18 +66,27 @@ def apply_to_command(command: Command, overlay: Overlay) -> Command:
     """The command with the overlay's model and flags."""
     removed = {base_name(canonical_name(name)) for name in overlay.remove if name.startswith("-")}
     flags = [flag for flag in command.flags if base_name(flag.name) not in removed]
-    places = {base_name(flag.name): place for place, flag in enumerate(flags)}
     for flag in overlay.flags:
-        name = base_name(flag.name)
-        if name in places and name not in REPEATABLE:
-            before = flags[places[name]]
-            flags[places[name]] = replace(flag, replaced=(before, *before.replaced))
-        else:
-            flags.append(flag)
+        flags = _put(flags, flag)
     changed = replace(command, flags=tuple(flags))
     if not overlay.model:
         return changed
     return replace(changed, model=overlay.model, line=overlay.model_line, replaced=((command.model, command.line), *command.replaced))
+
+
+def _put(flags: list[Flag], flag: Flag) -> list[Flag]:
+    name = base_name(flag.name)
+    whole, dot, _ = name.partition(".")
+    place = next((place for place, before in enumerate(flags) if base_name(before.name) == whole), None) if dot else None
+    value = None if place is None else merge_key(flags[place].value, flag.name, flag.value)
+    if place is not None and value is not None:
+        changed = Flag(whole, (whole, value), flag.line, (flags[place], *flags[place].replaced))
+        return [*flags[:place], changed, *flags[place + 1 :]]
+    same = [before for before in flags if base_name(before.name) == name or base_name(before.name).startswith(f"{name}.")]
+    if not same or name in REPEATABLE:
+        return [*flags, flag]
+    lost = tuple(older for before in same for older in (before, *before.replaced))
+    return [replace(flag, replaced=lost) if before is same[0] else before for before in flags if before not in same[1:]]
 
 
 def apply_to_env(env: Mapping[str, Value], overlay: Overlay) -> dict[str, Value]:

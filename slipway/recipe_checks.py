@@ -27,10 +27,10 @@ _FILE_FLAGS = frozenset({"--chat-template", "--tool-parser-plugin", "--reasoning
 Place = tuple[str, ...]
 
 
-_IMAGE = r"[a-z0-9][A-Za-z0-9._:/-]*(@sha256:[0-9a-f]{64})?"
+IMAGE_PATTERN = r"[a-z0-9][A-Za-z0-9._:/-]*(@sha256:[0-9a-f]{64})?"
 # a name, extras, versions: https://packaging.python.org/en/latest/specifications/dependency-specifiers/
 _VERSION = r"[<>=!~]=?=?[A-Za-z0-9.*+!_-]+"
-_PACKAGE = rf"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._,-]+\])?({_VERSION}(,{_VERSION})*)?"
+PACKAGE_PATTERN = rf"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._,-]+\])?({_VERSION}(,{_VERSION})*)?"
 
 
 def content_problems(document: Document, own_names: tuple[str, ...], folder: Path | None) -> list[Problem]:
@@ -193,10 +193,10 @@ def _file_problems(document: Document, folder: Path | None) -> list[Problem]:
 def _container_problems(document: Document) -> list[Problem]:
     image, packages = document.values.get("image"), document.values.get("extra_packages")
     problems = []
-    if isinstance(image, str) and not re.fullmatch(_IMAGE, image):
+    if isinstance(image, str) and not re.fullmatch(IMAGE_PATTERN, image):
         problems.append(Problem(document.path, document.line("image"), f"{image!r} is no image", "NAME:TAG or NAME:TAG@sha256:DIGEST"))
     for index, package in enumerate(packages if isinstance(packages, list) else []):
-        if isinstance(package, str) and not re.fullmatch(_PACKAGE, package):
+        if isinstance(package, str) and not re.fullmatch(PACKAGE_PATTERN, package):
             line = document.line("extra_packages", index)
             problems.append(Problem(document.path, line, f"{package!r} is no Python package", "name, name==1.2 or name[extra]>=1.2"))
     return problems

@@ -106,6 +106,36 @@ def read_json(text: str) -> Any:
     return json.loads("".join(parts))
 
 
+def json_or_text(text: str) -> Any:
+    """The value of a key that is given by dots: JSON where it is some, else the text."""
+    try:
+        return read_json(text)
+    except ValueError:
+        return text
+
+
+def merge_key(whole: str, name: str, text: str) -> str | None:
+    """The JSON object `whole` with the key that `name` (`--flag.key`) stands for set to `text`; None where it is no object.
+
+    By the rules of vLLM's own reader (FlexibleArgumentParser): `--flag.key+` adds to a list.
+    """
+    try:
+        value = read_json(whole)
+    except ValueError:
+        return None
+    path = name.partition(".")[2]
+    *parents, last = path.removesuffix("+").split(".")
+    inner = value
+    for key in parents:
+        inner = inner.setdefault(key, {}) if isinstance(inner, dict) else None
+    if not isinstance(inner, dict):
+        return None
+    before = inner.get(last)
+    added = text.split(",") if path.endswith("+") else json_or_text(text)
+    inner[last] = [*before, *added] if path.endswith("+") and isinstance(before, list) else added
+    return json.dumps(value)
+
+
 def _expand(match: re.Match[str]) -> str:
     power = "kmgt".index(match[2].lower()) + 1
     return str(int(float(match[1]) * (1000 if match[2].islower() else 1024) ** power))

@@ -46,6 +46,8 @@ class Draft:
     profiles: dict[str, dict[str, object]] = field(default_factory=dict)
     variants: dict[str, DraftOverlay] = field(default_factory=dict)
     hardware: dict[str, DraftOverlay] = field(default_factory=dict)
+    image: str = ""
+    extra_packages: list[str] = field(default_factory=list)
     comments: dict[str, str] = field(default_factory=dict)
 
 
@@ -76,6 +78,7 @@ def draft_text(draft: Draft) -> str:
     lines += _profiles(draft)
     lines += _overlays("variants", draft.variants)
     lines += _overlays("hardware", draft.hardware)
+    lines += _scalar("image", draft.image) + _scalar("extra_packages", draft.extra_packages)
     return "\n".join(lines) + "\n"
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from slipway.recipe_checks import IMAGE_PATTERN
 from slipway.yaml_document import Document, Path
 
 
@@ -68,6 +70,15 @@ class Foreign:
     def environment(self, *path: str | int) -> dict[str, str]:
         """Names to texts; a number is written out, a value that is neither is left."""
         return {name: self.text(*path, name) for name, value in self.mapping(*path).items() if not isinstance(value, (dict, list))}
+
+    def image(self, *path: str | int) -> str:
+        """An image that can be pulled; anything else is reported, and so is `latest`, which would unpin what vars.env pins."""
+        value = self.text(*path)
+        if not value or ("/" in value and re.fullmatch(IMAGE_PATTERN, value) and not value.endswith(":latest")):
+            return value
+        why = "vars.env pins a version instead" if value.endswith(":latest") else "no image of a registry"
+        self.note(f"{why}; choose the engine's image with `image:` or ENGINE_IMAGE", *path)
+        return ""
 
     def drop(self, why: str, *path: str | int) -> None:
         """Report a value that a model file cannot say; one that is empty or missing is none."""

@@ -45,7 +45,6 @@ _OWNED = {
 }
 
 _REASONS = {
-    "container": "choose the engine's image with ENGINE_IMAGE",
     "mods": "patches of the container; Slipway runs vLLM as it is",
     "build_args": "for building the container; Slipway runs vLLM as it is",
     "builder": "for building the container; Slipway runs vLLM as it is",
@@ -89,6 +88,7 @@ def draft_from_sparkrun(foreign: Foreign) -> tuple[Draft, tuple[Dropped, ...]]:
     names = [foreign.text("defaults", "served_model_name"), *(served.tokens[1:] if served else ())]
     draft.aliases = [name for name in dict.fromkeys(names) if re.fullmatch(NAME_PATTERN, name) and name not in (draft.name, "vllm_agent")]
     draft.env = _environment(foreign)
+    draft.image = foreign.image("container")
     for key in ("min_nodes", "solo_only", "cluster_only", "mode", "max_nodes"):
         if foreign.text(key) in ("1", "true", "false", "auto", "solo"):
             foreign.take(key)  # one machine is what Slipway has, or the value asks for nothing

@@ -15,7 +15,7 @@ from slipway.command import Command, CommandError, Flag
 from slipway.errors import ConfigError, Problem
 from slipway.gpus import HARDWARE_NAMES, parse_gpu
 from slipway.overlay import BASE, Overlay, apply_to_command
-from slipway.recipe_checks import names_file
+from slipway.recipe_checks import PACKAGE_PATTERN, names_file
 from slipway.requirements import check_versions
 from slipway.secrets import KNOWN as SECRETS
 
@@ -29,7 +29,8 @@ _REASONS = {
     "strategy_overrides": "Slipway runs one engine on one machine; parallelism is flags",
     "strategy_min_gpus": "Slipway runs one engine on one machine; parallelism is flags",
     "strategy_hardware": "Slipway runs one engine on one machine; parallelism is flags",
-    "dependencies": "packages that vLLM's own installation does not have: install them beside vLLM",
+    "docker_image": "a model file has one image, which is for NVIDIA GPUs here",
+    "amd": "a model file has one image, which is for NVIDIA GPUs here",
     "kv_offload_support": "a hint for that site's command builder",
     "hardware_opt_in_features": "a hint for that site's command builder",
     "hardware_notes": "for readers",
@@ -54,6 +55,7 @@ def draft_from_vllm_recipe(foreign: Foreign) -> tuple[Draft, tuple[Dropped, ...]
     title, about = foreign.text("meta", "title"), foreign.text("meta", "description")
     draft = Draft(plain_name(model), model, about or title)
     _read_model(foreign, draft)
+    _read_container(foreign, draft)
     _read_features(foreign, draft)
     _read_variants(foreign, draft)
     draft.hardware |= _read_hardware(foreign, "hardware_overrides")
@@ -78,8 +80,38 @@ def _read_model(foreign: Foreign, draft: Draft) -> None:
         draft.notes.append(f"The recipe states a context of {context} tokens; vLLM takes the model's own without --max-model-len.")
     for key in ("architecture", "parameter_count", "active_parameters"):
         foreign.drop("for readers", "model", key)
-    for key in ("docker_image", "install", "nightly_required", "docker_source"):
-        foreign.drop("choose the engine's image with ENGINE_IMAGE", "model", key)
+
+
+def _read_container(foreign: Foreign, draft: Draft) -> None:
+    """The image for NVIDIA GPUs, and packages that it lacks: what a plain `pip install` names beside vLLM."""
+    draft.image = foreign.image(*_image_place(foreign))
+    for key in ("install", "nightly_required", "docker_source"):
+        foreign.drop("how to install vLLM; choose the engine's image with `image:` or ENGINE_IMAGE", "model", key)
+    steps = foreign.peek("dependencies")
+    for index in range(len(steps) if isinstance(steps, list) else 0):
+        found = _packages(foreign.peek("dependencies", index, "command"))
+        if found and foreign.peek("dependencies", index, "brand") in (None, "NVIDIA"):
+            draft.extra_packages += [name for name in found if name not in draft.extra_packages]
+            foreign.take("dependencies", index)
+        else:
+            foreign.drop("more than plain packages for NVIDIA's image: `extra_packages:` cannot say it", "dependencies", index)
+
+
+def _image_place(foreign: Foreign) -> tuple[str, ...]:
+    """`model.docker_image` is one for all, or one for each brand, and there perhaps one for each version of CUDA."""
+    place: tuple[str, ...] = ("model", "docker_image")
+    if foreign.mapping(*place):
+        place = (*place, "nvidia")
+    versions = foreign.mapping(*place)
+    return (*place, next(iter(versions))) if versions else place
+
+
+def _packages(command: object) -> list[str]:
+    """The packages of `uv pip install [-U] PACKAGE…`; none where one of them is vLLM, or the command does more."""
+    words = shlex.split(command) if isinstance(command, str) and not set(command) & set("\n;&|$`") else []
+    names = [word for word in words[3:] if word not in ("-U", "--upgrade")]
+    plain = all(re.fullmatch(PACKAGE_PATTERN, name) and not re.match(r"vllm\b", name) for name in names)
+    return names if words[:3] == ["uv", "pip", "install"] and plain else []
 
 
 def _read_features(foreign: Foreign, draft: Draft) -> None:
@@ -152,7 +184,7 @@ def _read_hardware(foreign: Foreign, *at: str) -> dict[str, DraftOverlay]:
             foreign.drop("no single kind of NVIDIA GPU that Slipway knows by a name", *at, name)
             continue
         flags, env = _flags(foreign, *at, name, "extra_args"), _environment(foreign, *at, name, "extra_env")
-        foreign.drop("choose the engine's image with ENGINE_IMAGE", *at, name, "docker_image")
+        foreign.drop("a model file has one image for all hardware: ENGINE_IMAGE can be this one", *at, name, "docker_image")
         foreign.drop("for readers", *at, name, "install_note")
         if flags or env:
             found[known] = DraftOverlay(flags=flags, env=env)

@@ -50,6 +50,10 @@ class App:
     def hardware(self) -> Hardware:
         return self.sources.hardware
 
+    @property
+    def hub_environ(self) -> dict[str, str]:
+        return self.sources.hub_environ(self.environ)
+
     @cached_property
     def runtime(self) -> str:
         return read_runtime(self.root, self.environ, self.sources.globals)

@@ -112,7 +112,7 @@ def _variants(app: App, name: str, changes: _Changes) -> list[tuple[str, Model, 
             continue
         subject = changes.apply(planned_subject(app.sources, configure(app.sources, recipe, variant, app.hardware().names)))
         try:
-            facts = find_facts(subject.model, app.sources.models, app.environ)
+            facts = find_facts(subject.model, app.sources.models, app.hub_environ)
         except NoFacts:
             continue
         if facts:
@@ -127,7 +127,7 @@ def _facts(app: App, model: str) -> Model:
     from slipway.fit.hub import fetch_model
 
     try:
-        found = find_facts(model, app.sources.models, app.environ) or fetch_model(model, open_hub(model, app))
+        found = find_facts(model, app.sources.models, app.hub_environ) or fetch_model(model, open_hub(model, app))
     except NoFacts as error:
         raise FactsError(f"the memory of {model} cannot be predicted: {error}") from error
     if found is None:

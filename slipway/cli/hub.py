@@ -12,7 +12,7 @@ from slipway.secrets import read_secrets
 
 def open_hub(model: str, app: App) -> Fetch:
     """HF_ENDPOINT names another hub, the secret HF_TOKEN opens gated models. The result raises FactsError for an unreachable hub."""
-    hub = model_files.open_hub(model, app.environ, read_secrets(app.root / "secrets", app.environ).get("HF_TOKEN"))
+    hub = model_files.open_hub(model, app.hub_environ, read_secrets(app.root / "secrets", app.environ).get("HF_TOKEN"))
 
     def fetch(path: str, start: int = 0, length: int = 0) -> bytes | None:
         try:

@@ -17,7 +17,7 @@ from slipway.errors import Problem
 from slipway.flags import base_name, inline_value
 from slipway.layers import ENVIRONMENT, did_you_mean
 from slipway.plan import SLIPWAY, Argument, Variable
-from slipway.typed_values import check_text, check_value, read_json
+from slipway.typed_values import check_text, check_value, json_or_text
 
 # A flag that loads code which may bring names of its own.
 _PLUGINS = {"--tool-call-parser": "--tool-parser-plugin", "--reasoning-parser": "--reasoning-parser-plugin"}
@@ -131,19 +131,12 @@ def _dotted_complaints(schema: Schema, name: str, argument: Argument, given: fro
         if "json" not in types:
             yield f"{name} takes no keys: its value is no JSON object", f"write {name} VALUE"
         return
-    value: Any = values[0].split(",") if spelling.endswith("+") else _json_or_text(values[0])
+    value: Any = values[0].split(",") if spelling.endswith("+") else json_or_text(values[0])
     for key in reversed(keys):
         value = {key: value}
     for text in check_value([{"config": config}], value, schema.configs, ""):
         yield f"{name} {text}", ""
     yield from _keyed_name_complaints(schema, argument, given)
-
-
-def _json_or_text(text: str) -> Any:
-    try:
-        return read_json(text)
-    except ValueError:
-        return text
 
 
 def _config(types: Iterable[Any]) -> str | None:
@@ -238,7 +231,7 @@ def _given_keys(schema: Schema, argument: Argument) -> dict[str, list[str]]:
         return {f"{name}.{key.removesuffix('+').partition('.')[0]}": _values(argument)}
     keys = {name: _values(argument)}
     if _config(schema.flags.get(name, {}).get("type", ())):
-        value = _json_or_text(" ".join(_values(argument)))
+        value = json_or_text(" ".join(_values(argument)))
         keys |= {f"{name}.{inner}": [str(item)] for inner, item in value.items() if item is not None} if isinstance(value, dict) else {}
     return keys
 

@@ -18,7 +18,7 @@ from slipway.gpus import parse_gpus
 from slipway.plan import SLIPWAY, Argument, EnginePlan, EngineRequest, Site, Variable
 from slipway.resolve import Setting, Settings, Source
 from slipway.settings import BY_FLAG
-from slipway.typed_values import describe_type
+from slipway.typed_values import describe_type, merge_key
 
 # What vLLM 0.32 logs, in the order in which it usually comes; the first pattern that matches counts.
 _SIGNS = (
@@ -90,13 +90,13 @@ class VllmEngine:
     def _arguments(self, request: EngineRequest, owned: Sequence[Argument]) -> tuple[Argument, ...]:
         """The model file's flags, those that override them, and Slipway's own, each with the values that it replaced."""
         command, written = request.recipe.command, _written(request)
-        overriding = {base_name(argument.name): argument for argument in _overriding(request)}
+        overriding = _with_keys_merged(_overriding(request), written)
         emptied = {name for name, definition in BY_FLAG.items() if request.settings.value(definition.name) is None}
         replaced = {*emptied, *overriding, *(argument.name for argument in owned)}
         path = request.recipe.path
         models = tuple((model, Source(path, line)) for model, line in command.replaced)
         start = Argument("serve", (request.site.vllm, "serve", _model_path(request)), Source(path, command.line), shadowed=models)
-        kept = [argument for argument in written if base_name(argument.name) not in replaced]
+        kept = [argument for argument in written if not {base_name(argument.name), argument.name.partition(".")[0]} & replaced]
         return (start, *kept, *(_shadowing(argument, written) for argument in (*overriding.values(), *owned)))
 
     def read_sign(self, line: str) -> LogSign | None:
@@ -150,6 +150,22 @@ def _overriding(request: EngineRequest) -> list[Argument]:
     return found
 
 
+def _with_keys_merged(overriding: Sequence[Argument], written: Sequence[Argument]) -> dict[str, Argument]:
+    """Overriding arguments by name. `--flag.key` is set in the JSON value that the flag has, where it has one."""
+    given = {argument.name: argument for argument in written}
+    found = {base_name(argument.name): argument for argument in overriding if "." not in argument.name}
+    for argument in overriding:
+        name, dot, _ = argument.name.partition(".")
+        whole = found.get(name) or given.get(name)
+        value = merge_key(_value(whole), argument.name, _value(argument)) if dot and whole else None
+        if whole and value is not None:
+            lost = ((_value(whole), whole.source), *whole.shadowed)
+            found[name] = Argument(name, (name, value), argument.source, f"{argument.name} set in the value that is there", lost)
+        elif dot:
+            found[argument.name] = argument
+    return found
+
+
 def _why(name: str, item: Setting) -> str:
     return "the longest that memory holds: the full context will not fit" if (name, item.source) == ("--max-model-len", SLIPWAY) else ""
 
@@ -157,10 +173,11 @@ def _why(name: str, item: Setting) -> str:
 def _shadowing(argument: Argument, written: Sequence[Argument]) -> Argument:
     """The same argument, which also knows the model file's flags that it replaces."""
     known = {source for _, source in argument.shadowed}
+    name = base_name(argument.name)
     lost = tuple(
-        (_value(other), other.source)
+        (f"{other.name} {_value(other)}" if "." in other.name and "." not in name else _value(other), other.source)
         for other in written
-        if base_name(other.name) == base_name(argument.name) and other.source not in known
+        if (base_name(other.name) == name or other.name.partition(".")[0] == name) and other.source not in known
     )
     return replace(argument, shadowed=(*lost, *argument.shadowed))
 

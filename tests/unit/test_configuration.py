@@ -42,6 +42,13 @@ def test_every_source_is_read_and_the_order_is_theirs(tmp_path: Path) -> None:
     }
 
 
+def test_models_are_looked_for_with_the_hf_variables_of_every_layer(tmp_path: Path) -> None:
+    root = write(tmp_path, {"vars.env": "HF_HOME=/vars\nHF_ENDPOINT=http://vars\nVLLM_X=1\n"})
+    environ = {"HF_ENDPOINT": "http://shell", "PATH": "/bin"}
+    found = read_sources(root, environ, ["HF_HUB_CACHE=/option"]).hub_environ(environ)
+    assert found == {"PATH": "/bin", "HF_HOME": "/vars", "HF_ENDPOINT": "http://shell", "HF_HUB_CACHE": "/option"}
+
+
 def test_a_flag_in_the_command_beats_vars_env_and_loses_to_the_environment(tmp_path: Path) -> None:
     root = write(
         tmp_path,

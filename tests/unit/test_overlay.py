@@ -67,6 +67,8 @@ def chosen(hardware: Hardware, *overrides: str) -> tuple[str, str, str, dict[str
         ("--c", (), "--a 1 --b --c -tp 1"),
         ("--tensor_parallel_size=4", (), "--a 1 --b --no-c --tensor_parallel_size=4"),
         ("--d 4 --a 2", (), "--a 2 --b --no-c -tp 1 --d 4"),
+        ("--b.k 1", (), "--a 1 --b --no-c -tp 1 --b.k 1"),
+        ("--a.k 1", ("--a",), "--b --no-c -tp 1 --a.k 1"),
         ("", ("--c", "--a"), "--b -tp 1"),
         ("--a 2", ("--a",), "--b --no-c -tp 1 --a 2"),
         ("", ("--unknown", "VARIABLE"), "--a 1 --b --no-c -tp 1"),
@@ -76,6 +78,15 @@ def test_a_flag_takes_the_place_of_the_same_flag_and_a_new_one_goes_to_the_end(f
     command = parse_command("vllm serve a/b --a 1 --b --no-c -tp 1")
     changed = apply_to_command(command, Overlay("x", flags=parse_flags(flags), remove=dict.fromkeys(remove, 0)))
     assert (changed.model, " ".join(word for flag in changed.flags for word in flag.tokens)) == ("a/b", expected)
+
+
+def test_a_key_is_set_in_the_json_value_that_is_there_and_a_whole_value_replaces_all_keys() -> None:
+    def changed(command: str, flags: str) -> list[tuple[str, ...]]:
+        overlay = Overlay("x", flags=parse_flags(flags))
+        return [flag.tokens for flag in apply_to_command(parse_command(f"vllm serve a/b {command}"), overlay).flags]
+
+    assert changed("""--a '{"k": 1}' --b""", "--a.l.m text --a.k 2") == [("--a", '{"k": 2, "l": {"m": "text"}}'), ("--b",)]
+    assert changed("--a.k 1 --b --a.l 2", "--a '{}'") == [("--a", "{}"), ("--b",)]
 
 
 def test_a_flag_remembers_those_whose_place_it_took() -> None:

@@ -66,13 +66,13 @@ command: |
 env:
   CUTE_DSL_ARCH: sm_121a
   VLLM_MARLIN_USE_ATOMIC_ADD: '1'
+image: ghcr.io/example/dgx-vllm:nightly
 """
 
-ONE_MACHINE, IMAGE = "Slipway runs one engine on one machine", "choose the engine's image with ENGINE_IMAGE"
+ONE_MACHINE = "Slipway runs one engine on one machine"
 UNUSED = "neither the command uses it, nor sparkrun without one"
 DROPPED = (
     Dropped(1, "recipe_version", "for readers"),
-    Dropped(5, "container", IMAGE),
     Dropped(6, "min_nodes", ONE_MACHINE),
     Dropped(7, "max_nodes", ONE_MACHINE),
     Dropped(11, "metadata.model_dtype", "for readers"),

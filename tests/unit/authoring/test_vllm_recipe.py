@@ -41,7 +41,8 @@ model:
 
 dependencies:
   - note: "Needed for the tokenizer"
-    command: "uv pip install tern-tokenizer"
+    command: "uv pip install -U 'tern-tokenizer[fast]>=1.2'"
+  - command: "uv pip install git+https://example.org/tern.git"
 
 features:
   tool_calling:
@@ -152,6 +153,8 @@ hardware:
   blackwell:
     env:
       VLLM_TERN: '1'
+image: vllm/vllm-openai:tern
+extra_packages: ['tern-tokenizer[fast]>=1.2']
 """
 
 READERS, PARALLEL = "for readers", "Slipway runs one engine on one machine; parallelism is flags"
@@ -159,17 +162,16 @@ UNKNOWN_GPU = "no single kind of NVIDIA GPU that Slipway knows by a name"
 DROPPED = (
     *(Dropped(line, f"meta.{key}", READERS) for line, key in ((3, "slug"), (4, "provider"), (6, "date_added"), (7, "difficulty"))),
     *(Dropped(line, f"meta.{key}", READERS) for line, key in ((8, "tasks"), (10, "hardware"))),
-    Dropped(17, "model.docker_image", "choose the engine's image with ENGINE_IMAGE"),
     Dropped(18, "model.architecture", READERS),
     Dropped(19, "model.parameter_count", READERS),
-    Dropped(28, "dependencies", "packages that vLLM's own installation does not have: install them beside vLLM"),
-    Dropped(35, "features.tool_calling.args", "--chat-template examples/tool_chat_template_tern.jinja: that file is no part of the recipe"),
-    Dropped(41, "features.spec_decoding", "an option that the recipe leaves off; it stands in a comment"),
-    Dropped(55, "variants.default.hardware_overrides", "for the default variant only; `hardware:` would hold for every variant"),
-    Dropped(68, "variants.fp8.hardware_overrides.mi300x", UNKNOWN_GPU),
-    Dropped(77, "compatible_strategies", PARALLEL),
-    Dropped(85, "hardware_overrides.amd", UNKNOWN_GPU),
-    Dropped(93, "guide", "a text for readers; look there for sampling values"),
+    Dropped(31, "dependencies[1]", "more than plain packages for NVIDIA's image: `extra_packages:` cannot say it"),
+    Dropped(36, "features.tool_calling.args", "--chat-template examples/tool_chat_template_tern.jinja: that file is no part of the recipe"),
+    Dropped(42, "features.spec_decoding", "an option that the recipe leaves off; it stands in a comment"),
+    Dropped(56, "variants.default.hardware_overrides", "for the default variant only; `hardware:` would hold for every variant"),
+    Dropped(69, "variants.fp8.hardware_overrides.mi300x", UNKNOWN_GPU),
+    Dropped(78, "compatible_strategies", PARALLEL),
+    Dropped(86, "hardware_overrides.amd", UNKNOWN_GPU),
+    Dropped(94, "guide", "a text for readers; look there for sampling values"),
 )
 
 
@@ -178,6 +180,30 @@ def test_a_recipe_becomes_a_model_file_that_check_accepts() -> None:
     assert (draft.name, draft_text(draft)) == ("tern-30b-a3b", MODEL_FILE)
     assert dropped == DROPPED
     assert parse_recipe("m", "models/m.yml", MODEL_FILE)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "image", "dropped"),
+    [
+        ("vllm/vllm-openai:tern", "vllm/vllm-openai:tern", []),
+        ("{nvidia: 'vllm/vllm-openai:tern', amd: 'vllm/vllm-openai-rocm:tern'}", "vllm/vllm-openai:tern", ["model.docker_image.amd"]),
+        ("{nvidia: {cu130: 'vllm/vllm-openai:a', cu129: 'vllm/vllm-openai:b'}}", "vllm/vllm-openai:a", ["model.docker_image.nvidia.cu129"]),
+        ("{amd: 'vllm/vllm-openai-rocm:tern'}", "", ["model.docker_image"]),
+        ("vllm/vllm-openai:latest", "", ["model.docker_image"]),
+        ("built-here", "", ["model.docker_image"]),
+    ],
+)
+def test_the_image_for_nvidia_gpus_is_carried_over(given: str, image: str, dropped: list[str]) -> None:
+    draft, left = draft_from_recipe("x.yaml", f"model: {{model_id: a/b, docker_image: {given}}}\n")
+    assert (draft.image, [item.field for item in left]) == (image, dropped)
+
+
+@pytest.mark.parametrize(
+    "command", ["uv pip install 'vllm[audio]'", "pip install x", "uv pip install x; y", "uv pip install --pre x", "''"]
+)
+def test_a_step_that_is_no_plain_list_of_packages_is_named(command: str) -> None:
+    draft, left = draft_from_recipe("x.yaml", f'model: {{model_id: a/b}}\ndependencies:\n- command: "{command}"\n')
+    assert (draft.extra_packages, [(item.line, item.field) for item in left]) == ([], [(3, "dependencies[0]")])
 
 
 def test_a_recipe_for_another_engine_is_refused() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import signal
 import sys
 import tempfile
@@ -39,8 +38,6 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("templates", "requirements"):
         (root / name).symlink_to(ROOT / name)
     monkeypatch.setattr("slipway.cli.context.ROOT", root)
-    for name in ("import", "new"):
-        monkeypatch.setattr(importlib.import_module(f"slipway.cli.{name}"), "ROOT", root)
     for name in ("MODEL", "RUNTIME", "SLIPWAY_HOME", "LITELLM_MASTER_KEY", "GATEWAY_HOST"):
         monkeypatch.delenv(name, raising=False)
     return root
@@ -143,6 +140,15 @@ LIST = "hint: ./runMe.sh --help lists the verbs\n"
 )
 def test_a_command_line_that_makes_no_sense_exits_with_2(run: Callable[..., Say], words: tuple[str, ...], text: str) -> None:
     assert run(*words) == (2, "", text)
+
+
+ARGUMENTS = {"explain": ["demo"], "import": ["x.yaml"], "new": ["./models/demo"]}
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_every_verb_takes_an_override_and_says_what_is_wrong_with_it(checkout: Path, run: Callable[..., Say], name: str) -> None:
+    said = "error: -o: unknown key GATEWAY_PRT (did you mean GATEWAY_PORT?)\n"
+    assert run(name, *ARGUMENTS.get(name, []), "-o", "GATEWAY_PRT=4") == (2, "", said)
 
 
 def test_help_and_version_exit_with_0(run: Callable[..., Say]) -> None:
@@ -339,7 +345,7 @@ def test_import_writes_a_model_file_says_what_is_missing_and_replaces_none(check
     recipe.write_text("model: harbour/Tern\ncontainer: x\ncommand: vllm serve harbour/Tern\n")
     assert run("import", str(recipe)) == (
         0,
-        f"wrote models/tern.yml\n\nnot carried over:\n  {recipe}:2: container: choose the engine's image with ENGINE_IMAGE\n\n"
+        f"wrote models/tern.yml\n\nnot carried over:\n  {recipe}:2: container: no image of a registry; choose the engine's image with `image:` or ENGINE_IMAGE\n\n"
         "Read it, then: ./runMe.sh check tern\n",
         "",
     )
