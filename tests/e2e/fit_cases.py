@@ -21,17 +21,22 @@ _MOE = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 64,
 
 @dataclass(frozen=True)
 class Case:
-    """One model: `memory` is the cache's size in bytes, `flags` are EngineArgs."""
+    """One model: `memory` is the cache's size in bytes, `flags` are EngineArgs, `packing` is a name in kv_packing.CONFIGS."""
 
     name: str
     config_class: str
     config: dict[str, Any]
     flags: dict[str, Any] = field(default_factory=dict)
     memory: int = 256 << 20
+    packing: str = ""
 
     def asdict(self) -> dict[str, Any]:
         return asdict(self)
 
+
+_EXPERTS_V3 = {**_LATENT, "first_k_dense_replace": 1, "n_group": 1, "topk_group": 1, "topk_method": "noaux_tc"}
+# the head's weights are no part of what transformers saves
+_DRAFT = {"speculative_config": {"method": "mtp", "num_speculative_tokens": 1}, "load_format": "dummy"}
 
 CASES = (
     Case("llama", "LlamaConfig", _GQA, {"max_model_len": 4096}),
@@ -55,7 +60,8 @@ CASES = (
         "attention_chunk_size": 1024, "interleave_moe_layer_step": 1,
     }),
     Case("deepseek-v2", "DeepseekV2Config", {**_LATENT, "first_k_dense_replace": 1, "q_lora_rank": None}),
-    Case("deepseek-v3", "DeepseekV3Config", {**_LATENT, "first_k_dense_replace": 1, "n_group": 1, "topk_group": 1, "topk_method": "noaux_tc"}),
+    Case("deepseek-v3", "DeepseekV3Config", _EXPERTS_V3),
+    Case("deepseek-v3-draft-head", "DeepseekV3Config", {**_EXPERTS_V3, "num_nextn_predict_layers": 1}, _DRAFT),
     Case("glm4-moe", "Glm4MoeConfig", {
         **_GQA, "n_routed_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 64, "n_shared_experts": 1,
         "first_k_dense_replace": 1,
@@ -64,6 +70,9 @@ CASES = (
     Case("qwen3-next", "Qwen3NextConfig", {
         **_GQA, **_DELTA, **_MOE, "num_hidden_layers": 8, "head_dim": 128, "decoder_sparse_step": 1,
     }),
+    Case("qwen3-next-draft-head", "Qwen3NextConfig", {
+        **_GQA, **_DELTA, **_MOE, "num_hidden_layers": 8, "head_dim": 128, "decoder_sparse_step": 1, "num_nextn_predict_layers": 1,
+    }, _DRAFT),
     Case("qwen3.5", "Qwen3_5TextConfig", {**_GQA, **_DELTA, "num_hidden_layers": 8, "head_dim": 128}),
     Case("qwen3.5-no-prefix-caching", "Qwen3_5TextConfig", {**_GQA, **_DELTA, "num_hidden_layers": 8, "head_dim": 128},
          {"enable_prefix_caching": False}),
@@ -83,6 +92,9 @@ CASES = (
         "block_ffn_dim_multiplier": 1,
     }),
     Case("seed-oss", "SeedOssConfig", _GQA),
+    Case("awq", "LlamaConfig", _GQA, packing="awq"),
+    Case("gptq", "LlamaConfig", _GQA, packing="gptq"),
+    Case("w4a16", "LlamaConfig", _GQA, packing="w4a16"),
     Case("fp8-cache", "LlamaConfig", _GQA, {"kv_cache_dtype": "fp8"}),
     Case("context-left-to-vllm", "Gemma3TextConfig", {**_GQA, "num_hidden_layers": 12, "sliding_window": 512}, {"max_model_len": -1}, 8 << 20),
     Case("hybrid-context-left-to-vllm", "Qwen3NextConfig", {**_GQA, **_DELTA, **_MOE, "num_hidden_layers": 8, "head_dim": 128},

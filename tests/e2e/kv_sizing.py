@@ -31,6 +31,8 @@ from vllm.v1.executor import multiproc_executor
 from vllm.v1.executor.multiproc_executor import MultiprocExecutor
 from vllm.v1.executor.uniproc_executor import UniProcExecutor
 
+from tests.e2e.kv_packing import pack_model
+
 
 def tidy_shared_memory() -> Callable[[], None]:
     """Gives what removes the shared memory of workers that have gone: vLLM's CPU communicator leaves it behind."""
@@ -79,11 +81,18 @@ def make_model(case: dict[str, Any], folder: Path) -> None:
     config = getattr(transformers, case["config_class"])(**case["config"])
     model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
     model.save_pretrained(folder)
+    if case["packing"]:
+        pack_model(folder, case["packing"])
+
+
+# the class of a model's own draft head
+_DRAFTS = {"DeepseekV3ForCausalLM": "DeepSeekMTPModel", "Qwen3NextForCausalLM": "Qwen3NextMTP"}
 
 
 def know_class(folder: Path) -> None:
-    """Register the model's class itself, so that vLLM does not start a process to look at it."""
-    for name in json.loads((folder / "config.json").read_text())["architectures"]:
+    """Register the model's classes themselves, so that vLLM does not start a process to look at each."""
+    names = json.loads((folder / "config.json").read_text())["architectures"]
+    for name in (*names, *(_DRAFTS[name] for name in names if name in _DRAFTS)):
         entry = ModelRegistry.models.get(name)
         if entry is not None and hasattr(entry, "load_model_cls"):
             ModelRegistry.register_model(name, entry.load_model_cls())

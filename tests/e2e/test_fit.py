@@ -31,6 +31,14 @@ _OPTIONS = {
 }
 
 
+def options(case: Case) -> EngineOptions:
+    """What `fit` would read from the case's flags."""
+    values: dict[str, Any] = {_OPTIONS[name]: value for name, value in case.flags.items() if name in _OPTIONS}
+    draft = case.flags.get("speculative_config", {})
+    speculation = {"draft": draft["method"], "draft_tokens": draft["num_speculative_tokens"]} if draft else {}
+    return EngineOptions(cache_bytes=case.memory, **values, **speculation)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("models")
@@ -41,7 +49,7 @@ def reports(folder: Path) -> Iterator[dict[str, dict[str, Any]]]:
     """What vLLM says of every case, by its name; all of them in one process."""
     python = ROOT / ".slipway/envs" / engine_blueprint(ROOT, "cpu").folder_name / "bin/python"
     # two workers on a machine with one memory node must not each want a node of their own
-    environ = {**os.environ, "VLLM_CPU_OMP_THREADS_BIND": "nobind"}
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), "VLLM_CPU_OMP_THREADS_BIND": "nobind"}
     done = subprocess.run(
         [str(python), str(ROOT / "tests/e2e/kv_sizing.py"), str(folder)],
         input=json.dumps([case.asdict() for case in CASES]), text=True, capture_output=True, env=environ, timeout=900, check=False,
@@ -58,14 +66,14 @@ def test_vllm_reports_the_tokens_and_the_weights_that_fit_predicts(case: Case, f
     model = read_folder(folder / case.name, case.name)
     device, host = read_cpu()
     assert device
-    options = EngineOptions(cache_bytes=case.memory, **{_OPTIONS[name]: value for name, value in case.flags.items()})
-    found = predict(model, device, options, host)
-    if options.max_model_len < 0:
+    told = options(case)
+    found = predict(model, device, told, host)
+    if told.max_model_len < 0:
         # vLLM searches for the longest context that fits, and `fit` does so too
-        found = predict(model, device, replace(options, max_model_len=0), host)
+        found = predict(model, device, replace(told, max_model_len=0), host)
         assert 0 < found.longest < found.context
         assert found.longest == pytest.approx(report["longest"], rel=0.01)
-        found = predict(model, device, replace(options, max_model_len=found.longest), host)
+        found = predict(model, device, replace(told, max_model_len=found.longest), host)
     assert found.capacity.tokens == pytest.approx(report["tokens"], rel=0.01)
     assert found.capacity.blocks == pytest.approx(report["blocks"], rel=0.01)
     computed = checkpoint_bytes(model.architecture, model.quantization, drafts=model.checkpoint.draft != 0)
