@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from dataclasses import dataclass
 
@@ -82,7 +83,10 @@ def parse_gpu(text: str) -> Gpu:
     try:
         return Gpu(text, parse_memory(text))
     except ValueError:
-        raise ValueError(f"must be a GPU such as h200 or 'rtx 4090', or a size such as 80GiB, not {text!r}") from None
+        number = re.fullmatch(r"[0-9.]+ ?[gG]?", text.strip())
+        near = [f"{text.strip().rstrip('gG ')}GiB"] if number else difflib.get_close_matches(text.lower(), [*_KNOWN, *_OTHER_MAKES], 1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise ValueError(f"must be a GPU such as h200 or 'rtx 4090', or a size such as 80GiB, not {text!r}{hint}") from None
 
 
 def parse_gpus(text: str) -> tuple[int, tuple[str, ...]]:

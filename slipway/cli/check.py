@@ -23,7 +23,7 @@ def command(names: tuple[str, ...], overrides: tuple[str, ...]) -> None:
         for variant, hardware in recipe.editions():
             try:
                 configuration = configure(app.sources, recipe, variant, hardware)
-                running = app.engine_version(configuration)
+                running = app.engine_version(configuration.settings)
                 found += app.findings(configuration, version_meant(configuration.recipe.requires.vllm, running))
             except ConfigError as error:
                 found += Findings(error.problems)

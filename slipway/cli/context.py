@@ -58,10 +58,10 @@ class App:
     def runtime(self) -> str:
         return read_runtime(self.root, self.environ, self.sources.globals)
 
-    def engine_version(self, configuration: Configuration) -> str:
-        """The vLLM that a launch of the model would run, as far as its lock file or its image's tag tells."""
+    def engine_version(self, settings: Settings) -> str:
+        """The vLLM that a launch with these settings would run, as far as its lock file or its image's tag tells."""
         if self.runtime == "docker":
-            return image_version(configuration.settings.text(IMAGE_SETTINGS[self.hardware().device]))
+            return image_version(settings.text(IMAGE_SETTINGS[self.hardware().device]))
         return self._locked_version
 
     @cached_property
@@ -82,7 +82,7 @@ class App:
         """Say what the engine would ignore. Raises ConfigError with all that it would refuse; `force` makes that warnings too."""
         if self.runtime == "local":
             check_runs_locally(configuration)
-        found = self.findings(configuration, self.engine_version(configuration))
+        found = self.findings(configuration, self.engine_version(configuration.settings))
         if force:
             found = replace(found, errors=(), warnings=(*found.errors, *found.warnings))
         say_warnings(found)

@@ -61,7 +61,7 @@ def _explained(model: str, overrides: Sequence[str], key: str) -> tuple[Entry, .
     app = make_app(overrides, model)
     configuration = app.fit(read_configuration(app.sources), refuse=False)
     launch = app.rendering(configuration)
-    version = app.engine_version(configuration)
+    version = app.engine_version(configuration.settings)
     around = Surroundings(
         runtime=app.runtime,
         engine_version=version,

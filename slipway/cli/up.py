@@ -26,7 +26,7 @@ def command(model: str, force: bool, no_self_test: bool, overrides: tuple[str, .
     app = make_app(overrides, model)
     configuration = read_configuration(app.sources)
     if not force:
-        check_requirements(app.sources, configuration, app.engine_version(configuration))
+        check_requirements(app.sources, configuration, app.engine_version(configuration.settings))
         configuration = app.fit(configuration)
     app.preflight(configuration, force=force)
     with open_reporter() as reporter:

@@ -8,7 +8,8 @@ from slipway.configuration import Configuration
 from slipway.engines import vllm
 from slipway.engines.base import Engine, Findings
 from slipway.hardware import Hardware
-from slipway.plan import Argument, EngineRequest, Plan, Site, assemble_plan
+from slipway.plan import Argument, EnginePlan, EngineRequest, Plan, Site, assemble_plan
+from slipway.resolve import Source
 
 ENGINES: dict[str, Engine] = {"vllm": vllm.ENGINE}
 
@@ -27,6 +28,12 @@ def check_plan(plan: Plan, version: str, read: Callable[[str], str]) -> Findings
 def configured(plan: Plan, read: Callable[[str], str]) -> dict[str, tuple[Argument, ...]]:
     """Engine -> what configuration files that its command names say; `read` gives the text of a file."""
     return {engine.name: ENGINES[engine.kind].configured(engine, read) for engine in plan.engines}
+
+
+def check_flag(kind: str, name: str, value: str, version: str) -> Findings:
+    """What this version of an engine would refuse of one flag, where no model file stands behind it."""
+    argument = Argument(name, (name, value), Source("command line"))
+    return ENGINES[kind].check(EnginePlan("engine", kind, (argument,), (), (), "", ()), version, lambda path: "")
 
 
 def build_plan(configuration: Configuration, hardware: Hardware, site: Site) -> Plan:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import Any
 
 from slipway.fit.caches import UnknownCacheFormat
 from slipway.fit.devices import Device, gpu_device
@@ -27,6 +29,9 @@ class Remedy:
     what: str
     flags: tuple[str, ...]
     prediction: Prediction
+
+
+_Variant = tuple[str, Model, EngineOptions]
 
 
 def rounded_context(tokens: int) -> int:
@@ -58,11 +63,12 @@ def with_gpus(options: EngineOptions, count: int) -> EngineOptions:
     return replace(options, tensor_parallel=count, pipeline_parallel=1, data_parallel=1)
 
 
-def find_remedies(
-    prediction: Prediction, variants: Sequence[tuple[str, Model, EngineOptions]] = (), host: Host | None = None
-) -> list[Remedy]:
-    """What would make it fit, the smallest change first. `variants` are the same model in other packings: name, facts, options."""
-    return list(_remedies(prediction, variants, host))
+def find_remedies(prediction: Prediction, variants: Sequence[_Variant] = (), host: Host | None = None) -> list[Remedy]:
+    """What would make it fit, the smallest change first; several changes together only where no single one does.
+
+    `variants` are the same model in other packings: name, facts, options.
+    """
+    return list(_remedies(prediction, variants, host)) or list(_several_changes(prediction, variants, host))
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,7 @@ class _Idea:
     options: EngineOptions
 
 
-def _remedies(prediction: Prediction, variants: Sequence[tuple[str, Model, EngineOptions]], host: Host | None) -> Iterator[Remedy]:
+def _remedies(prediction: Prediction, variants: Sequence[_Variant], host: Host | None) -> Iterator[Remedy]:
     model, device, options = prediction.model, prediction.device, prediction.options
     shorter = rounded_context(prediction.longest)
     if 0 < shorter < prediction.context:
@@ -87,15 +93,59 @@ def _remedies(prediction: Prediction, variants: Sequence[tuple[str, Model, Engin
         yield Remedy(f"{count} GPUs", (f"--tensor-parallel-size={count}",), more)
 
 
-def _ideas(prediction: Prediction, variants: Sequence[tuple[str, Model, EngineOptions]]) -> Iterator[_Idea]:
-    model, device, options = prediction.model, prediction.device, prediction.options
+@dataclass(frozen=True)
+class _Change:
+    """Other options of the engine; `values` by the names of EngineOptions."""
+
+    what: str
+    flags: tuple[str, ...]
+    values: Mapping[str, Any]
+
+
+def _changes(prediction: Prediction) -> Iterator[_Change]:
+    device, options = prediction.device, prediction.options
     if device.kind != "cpu" and prediction.cache_dtype in ("auto", "bfloat16", "float16"):
-        yield _Idea("an fp8 KV cache", ("--kv-cache-dtype=fp8",), model, replace(options, cache_dtype="fp8"))
+        yield _Change("an fp8 KV cache", ("--kv-cache-dtype=fp8",), {"cache_dtype": "fp8"})
     if options.utilization < HIGHEST_SHARE and not options.cache_bytes and not device.unified and device.kind != "cpu":
-        flags = (f"--gpu-memory-utilization={HIGHEST_SHARE}",)
-        yield _Idea(f"a share of {HIGHEST_SHARE:.0%}", flags, model, replace(options, utilization=HIGHEST_SHARE))
-    for name, other, its_options in variants:
-        yield _Idea(f"the variant {name}", (f"VARIANT={name}",), other, its_options)
+        yield _Change(f"a share of {HIGHEST_SHARE:.0%}", (f"--gpu-memory-utilization={HIGHEST_SHARE}",), {"utilization": HIGHEST_SHARE})
+
+
+def _with(idea: _Idea, change: _Change) -> _Idea:
+    what = f"{idea.what}, {change.what}" if idea.what else change.what
+    return _Idea(what, (*idea.flags, *change.flags), idea.model, replace(idea.options, **change.values))
+
+
+def _ideas(prediction: Prediction, variants: Sequence[_Variant]) -> Iterator[_Idea]:
+    for change in _changes(prediction):
+        yield _with(_as_asked(prediction), change)
+    yield from _variant_ideas(variants)
+
+
+def _as_asked(prediction: Prediction) -> _Idea:
+    return _Idea("", (), prediction.model, prediction.options)
+
+
+def _variant_ideas(variants: Sequence[_Variant]) -> list[_Idea]:
+    return [_Idea(f"the variant {name}", (f"VARIANT={name}",), model, options) for name, model, options in variants]
+
+
+def _several_changes(prediction: Prediction, variants: Sequence[_Variant], host: Host | None) -> Iterator[Remedy]:
+    """This model and each variant with a larger share of the memory, and an fp8 cache too; then more GPUs with such a share."""
+    changes = list(_changes(prediction))[::-1]
+    for idea in [_as_asked(prediction), *_variant_ideas(variants)]:
+        stacked = list(accumulate(changes, _with, initial=idea))[1:]
+        yield from _first_that_helps(stacked, prediction, host)
+    counts = [count for count in GPU_COUNTS if count > prediction.options.gpus and prediction.device.kind != "cpu"]
+    shares = [change for change in changes if "utilization" in change.values]
+    spread = [
+        _Idea(f"{count} GPUs", (f"--tensor-parallel-size={count}",), prediction.model, with_gpus(prediction.options, count))
+        for count in counts
+    ]
+    yield from _first_that_helps([_with(idea, shares[0]) if shares else idea for idea in spread], prediction, host)
+
+
+def _first_that_helps(ideas: Sequence[_Idea], prediction: Prediction, host: Host | None) -> Iterator[Remedy]:
+    yield from next(filter(None, (list(_with_what_fits(idea, prediction, host)) for idea in ideas)), [])
 
 
 def _with_what_fits(idea: _Idea, prediction: Prediction, host: Host | None) -> Iterator[Remedy]:

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from slipway.cli.main import main
+from tests.unit.cli.conftest import Say
 from tests.unit.fit.building import PLAIN
 
-Say = tuple[int, str, str]
 EIGHT_BILLION = {
     **PLAIN, "num_hidden_layers": 32, "max_position_embeddings": 131072, "hidden_size": 4096, "head_dim": 128, "intermediate_size": 14336,
     "num_attention_heads": 32, "num_key_value_heads": 8, "vocab_size": 128256,
@@ -19,32 +18,16 @@ EIGHT_BILLION = {
 
 
 @pytest.fixture(autouse=True)
-def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    root = tmp_path / "checkout"
-    (root / "models/facts").mkdir(parents=True)
-    (root / "models/eight.yml").write_text("command: vllm serve org/eight -tp 1\nvariants:\n  awq:\n    model: org/eight-awq\n")
-    (root / "models/unknown.yml").write_text("command: vllm serve org/unknown\n")
+def models(checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model with a variant, one of which nothing is known, and a hub that does not answer."""
+    (checkout / "models/facts").mkdir()
+    (checkout / "models/eight.yml").write_text("command: vllm serve org/eight -tp 1\nvariants:\n  awq:\n    model: org/eight-awq\n")
+    (checkout / "models/unknown.yml").write_text("command: vllm serve org/unknown\n")
     awq = {"quantization_config": {"quant_method": "awq", "bits": 4, "group_size": 128}}
-    (root / "models/facts/org--eight.json").write_text(json.dumps({"id": "org/eight", "source": ["a card"], "config": EIGHT_BILLION}))
-    (root / "models/facts/org--eight-awq.json").write_text(json.dumps({"base": "org/eight", "source": ["a card"], "config": awq}))
-    monkeypatch.setattr("slipway.cli.context.ROOT", root)
-    for name in ("MODEL", "GPU", "GPUS", "VARIANT", "ENGINE_DEVICE", "GPU_MEMORY_UTILIZATION"):
-        monkeypatch.delenv(name, raising=False)
+    (checkout / "models/facts/org--eight.json").write_text(json.dumps({"id": "org/eight", "source": ["a card"], "config": EIGHT_BILLION}))
+    (checkout / "models/facts/org--eight-awq.json").write_text(json.dumps({"base": "org/eight", "source": ["a card"], "config": awq}))
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # the discard port: nothing answers there
-    return root
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Say]:
-    def run(*words: str) -> Say:
-        with pytest.raises(SystemExit) as caught:
-            main(words)
-        captured = capsys.readouterr()
-        assert isinstance(caught.value.code, int)
-        return caught.value.code, captured.out, captured.err
-
-    return run
 
 
 FITS = """\
@@ -121,14 +104,19 @@ def test_without_a_gpu_the_cpu_is_asked_and_others_are_listed(run: Callable[...,
 @pytest.mark.parametrize(
     ("words", "status", "error"),
     [
-        (("eight", "--gpu", "voodoo"), 2, "GPU must be a GPU such as h200 or 'rtx 4090', or a size such as 80GiB, not 'voodoo'"),
+        (("eight", "--gpu", "voodoo"), 2, "--gpu must be a GPU such as h200 or 'rtx 4090', or a size such as 80GiB, not 'voodoo'\n"),
+        (("eight", "--gpu", "rtx 4900"), 2, "not 'rtx 4900' (did you mean rtx 4090?)"),
+        (("eight", "--gpu", "141"), 2, "not '141' (did you mean 141GiB?)"),
         (("eight", "--gpu", "h200", "--context", "long"), 2, "--context must be a size such as 4096, 128K or 1M, not 'long'"),
         (
             ("eight", "--gpu", "h200", "--gpus", "3"),
             2,
             "vLLM would not start: 3 tensor parallel ranks do not divide its 32 attention heads",
         ),
-        (("eight", "--gpu", "h200", "--kv", "odd"), 2, "the KV cache cannot be predicted: --kv-cache-dtype odd"),
+        (("eight", "--gpu", "h200", "--kv", "odd"), 2, "command line: --kv-cache-dtype must be one of auto, bfloat16"),
+        (("eight", "--gpu", "h200", "--kv", "fp9"), 2, "cannot be 'fp9' (did you mean fp8?)"),
+        (("./nowhere", "--gpu", "h200"), 2, "'./nowhere' is neither a folder with a config.json nor an id on the hub"),
+        (("eight", "--gpu", "h200", "-o", "--seed=x"), 2, "-o: --seed must be a whole number, not 'x'"),
         (("missing",), 2, "there is no model 'missing': models/missing.yml does not exist"),
         (("unknown", "--gpu", "h200"), 1, "nothing is known of org/unknown on this machine, and http://127.0.0.1:9 cannot be reached"),
     ],

@@ -12,11 +12,9 @@ from types import ModuleType
 import click
 import pytest
 
-from slipway.cli.main import VERBS, main
+from slipway.cli.main import VERBS
 from slipway.errors import ConfigError, LaunchError, Problem, SlipwayError, UsageError
-
-ROOT = Path(__file__).parents[3]
-Say = tuple[int, str, str]
+from tests.unit.cli.conftest import ROOT, Say
 
 
 @pytest.fixture(autouse=True)
@@ -27,32 +25,6 @@ def _signals() -> Iterator[None]:
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
-
-
-@pytest.fixture
-def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkout of its own, in an environment without settings."""
-    root = tmp_path / "checkout"
-    (root / "models").mkdir(parents=True)
-    (root / "models/demo.yml").write_text("command: vllm serve ./models/demo\ndescription: A toy\n")
-    for name in ("templates", "requirements"):
-        (root / name).symlink_to(ROOT / name)
-    monkeypatch.setattr("slipway.cli.context.ROOT", root)
-    for name in ("MODEL", "RUNTIME", "SLIPWAY_HOME", "LITELLM_MASTER_KEY", "GATEWAY_HOST"):
-        monkeypatch.delenv(name, raising=False)
-    return root
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Say]:
-    def run(*words: str) -> Say:
-        with pytest.raises(SystemExit) as caught:
-            main(words)
-        captured = capsys.readouterr()
-        assert isinstance(caught.value.code, int)
-        return caught.value.code, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture

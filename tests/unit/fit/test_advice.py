@@ -41,6 +41,19 @@ def test_weights_that_are_too_large_are_helped_by_more_gpus_alone() -> None:
     assert why_not(found).startswith("weights of 34.5 GiB and ")
 
 
+def test_several_changes_help_together_where_none_does_alone() -> None:
+    large = {**LONG_EIGHT, "num_hidden_layers": 76}
+    awq = {"quantization_config": {"quant_method": "awq", "bits": 4, "group_size": 128}}
+    found = predict(model(large), SMALL_GPU, EngineOptions(utilization=0.45, tensor_parallel=1))
+    variant = ("awq", model({**large, **awq}), found.options)
+    remedies = find_remedies(found, [variant])
+    assert [(remedy.what, *remedy.flags[:2]) for remedy in remedies] == [
+        ("the variant awq, a share of 92%, and a shorter context", "VARIANT=awq", "--gpu-memory-utilization=0.92"),
+        ("2 GPUs, a share of 92%, and a shorter context", "--tensor-parallel-size=2", "--gpu-memory-utilization=0.92"),
+    ]
+    assert all(remedy.prediction.fits for remedy in remedies)
+
+
 def test_nothing_helps_a_model_that_no_machine_holds() -> None:
     assert find_remedies(predict(model({**LONG_EIGHT, "num_hidden_layers": 3000}), SMALL_GPU, EngineOptions())) == []
 
