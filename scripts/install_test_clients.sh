@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the end-to-end tests run as clients: Claude Code, Codex and OpenCode from npm, LangChain and llm from PyPI.
+# Installs what the end-to-end tests run as clients: Claude Code, Codex, OpenCode and Continue from npm, LangChain and llm from PyPI.
 # All under .slipway/envs/clients, in the versions of the lock files; does nothing where they are there already.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

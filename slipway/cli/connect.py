@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -14,17 +15,28 @@ from slipway.cli.tables import format_table
 from slipway.clients import CLIENTS
 from slipway.clients.base import Access, Client
 from slipway.clients.edits import difference
-from slipway.clients.journal import Journal, Step
+from slipway.clients.journal import Journal, Step, write_own
 from slipway.errors import UsageError
+from slipway.observe.health import reads_images
 from slipway.process import Command, replace_process
+from slipway.recipe import AGENT_ROUTE
 
 
-@click.command("connect", context_settings={"ignore_unknown_options": True})
+class _Connect(click.Command):
+    """All words after --run, options too, belong to the tool."""
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        if "--run" in args and "--" not in args:
+            args.insert(args.index("--run") + 1, "--")
+        return super().parse_args(context, args)
+
+
+@click.command("connect", cls=_Connect)
 @click.argument("tool", required=False, default="")
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
 @click.option("--write", "action", flag_value="write", help="Put the settings into the tool's own configuration, after showing the change.")
 @click.option("--undo", "action", flag_value="undo", help="Take what --write wrote out again.")
-@click.option("--run", "action", flag_value="run", help="Start the tool, its configuration untouched; WORDS go to it.")
+@click.option("--run", "action", flag_value="run", help="Start the tool, its configuration untouched; all words after this go to it.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before writing.")
 @with_overrides
 def command(tool: str, words: tuple[str, ...], action: str | None, yes: bool, overrides: tuple[str, ...]) -> None:
@@ -37,17 +49,19 @@ def command(tool: str, words: tuple[str, ...], action: str | None, yes: bool, ov
         return
     client = _client(tool)
     if words and action != "run":
-        raise UsageError(f"connect takes one tool, not {tool} and {words[0]!r} too", hint="words for the tool itself go with --run")
-    journal = Journal(app.paths().home / "clients", client.name)
+        raise UsageError(f"connect takes one tool, not {tool} and {words[0]!r} too", hint="words for the tool itself go behind --run")
+    folder = app.paths().home / "clients"
+    journal = Journal(folder, client.name)
     if action == "undo":
         _apply(journal, journal.plan_undo(), yes, undo=True)
         return
     access = app.launcher().access()
+    access = replace(access, images=reads_images(access.url, access.key, AGENT_ROUTE))
     _warn(access, client)
     if action == "write":
         _write(client, access, journal, yes)
     elif action == "run":
-        _run(client, access, words, app)
+        _run(client, access, words, app, folder / "run")
     else:
         click.echo(client.snippet(access))
 
@@ -96,15 +110,17 @@ def _apply(journal: Journal, steps: list[Step], yes: bool, *, undo: bool) -> Non
         click.echo(f"the file as it was: {backup}", err=True)
 
 
-def _run(client: Client, access: Access, words: tuple[str, ...], app: App) -> None:
+def _run(client: Client, access: Access, words: tuple[str, ...], app: App, folder: Path) -> None:
     if client.start is None:
         raise UsageError(
             f"{client.name} cannot be started with settings of its own", hint=f"`./runMe.sh connect {client.name} --write`, then start it"
         )
-    start = client.start(access)
+    start = client.start(access, folder)
     if not shutil.which(start.argv[0]):
         raise UsageError(f"{start.argv[0]} is not installed", hint=client.install)
+    if start.file:
+        write_own(start.file)
     # runMe.sh has changed the folder; the tool belongs where the person stands
-    folder = app.environ.get("SLIPWAY_CALLED_FROM")
+    stands = app.environ.get("SLIPWAY_CALLED_FROM")
     environ = {name: value for name, value in app.environ.items() if name != "SLIPWAY_CALLED_FROM"}
-    replace_process(Command((*start.argv, *words), {**environ, **start.env}, Path(folder) if folder else None))
+    replace_process(Command((*start.argv, *words), {**environ, **start.env}, Path(stands) if stands else None))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from slipway.clients.base import AGENT_ROUTE, Access, Client, Environ, FileChange, Start, exports, home
@@ -21,7 +22,12 @@ def variables(access: Access) -> dict[str, str]:
 def metadata(access: Access) -> dict[str, Any]:
     """Prices of 0, so that Aider does not warn that it cannot count costs."""
     limits = {"max_input_tokens": access.context, "max_output_tokens": access.output} if access.context else {}
-    return {**limits, "input_cost_per_token": 0, "output_cost_per_token": 0, "litellm_provider": "openai", "mode": "chat"}
+    images = {"supports_vision": True} if access.images else {}
+    return {**limits, **images, "input_cost_per_token": 0, "output_cost_per_token": 0, "litellm_provider": "openai", "mode": "chat"}
+
+
+def metadata_file(access: Access, folder: Path) -> FileChange:
+    return FileChange(folder / ".aider.model.metadata.json", {(_MODEL,): metadata(access)})
 
 
 def snippet(access: Access) -> str:
@@ -33,8 +39,13 @@ def changes(access: Access, environ: Environ) -> tuple[FileChange, ...]:
     folder = home(environ)
     return (
         FileChange(folder / ".aider.conf.yml", {(name,): value for name, value in options(access).items()}),
-        FileChange(folder / ".aider.model.metadata.json", {(_MODEL,): metadata(access)}),
+        metadata_file(access, folder),
     )
+
+
+def start(access: Access, folder: Path) -> Start:
+    file = metadata_file(access, folder)
+    return Start(("aider",), {**variables(access), "AIDER_MODEL_METADATA_FILE": str(file.path)}, file)
 
 
 CLIENT = Client(
@@ -44,6 +55,6 @@ CLIENT = Client(
     install="pip install aider-chat",
     snippet=snippet,
     changes=changes,
-    start=lambda access: Start(("aider",), variables(access)),
+    start=start,
     after="aider",
 )

@@ -19,20 +19,20 @@ Place = tuple["str | tuple[str, str]", ...]
 
 @dataclass(frozen=True)
 class FileChange:
-    """Values for places in one file (JSON with or without comments, YAML), or, where `text` is set, the whole file."""
+    """Values for places in one file: JSON with or without comments, YAML or TOML, as its name says."""
 
     path: Path
-    values: Mapping[Place, Any] = field(default_factory=dict)
-    text: str = ""
+    values: Mapping[Place, Any]
     empty: str = ""  # what a file that is not there yet begins with
 
 
 @dataclass(frozen=True)
 class Start:
-    """How to start a tool without touching its configuration; `env` is added to the caller's."""
+    """How to start a tool without touching its configuration; `env` is added to the caller's, `file` is written before."""
 
     argv: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
+    file: FileChange | None = None
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Client:
     install: str
     snippet: Callable[[Access], str]
     changes: Callable[[Access, Environ], tuple[FileChange, ...]] | None = None
-    start: Callable[[Access], Start] | None = None
+    start: Callable[[Access, Path], Start] | None = None  # the path is a folder for its file
     language: str = "sh"  # of the snippet
     after: str = ""  # what to do once the configuration is written
 

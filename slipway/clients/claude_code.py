@@ -43,6 +43,6 @@ CLIENT = Client(
     install="npm install -g @anthropic-ai/claude-code",
     snippet=snippet,
     changes=changes,
-    start=lambda access: Start(("claude",), variables(access)),
+    start=lambda access, folder: Start(("claude",), variables(access)),
     after="claude",
 )

@@ -5,53 +5,44 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from slipway.clients.base import AGENT_ROUTE, Access, Client, Environ, FileChange, Start, home
+from slipway.clients.base import AGENT_ROUTE, Access, Client, Environ, FileChange, Place, Start, home
+from slipway.clients.edits import changed_text
 
-_PROVIDER = "model_providers.slipway"
+_PROVIDER = ("model_providers", "slipway")
+_KEY = "experimental_bearer_token"
 
 
-def _profile(access: Access) -> dict[str, dict[str, str | int]]:
-    """TOML tables by name; the top level's name is empty."""
-    top: dict[str, str | int] = {"model": AGENT_ROUTE, "model_provider": "slipway"}
+def _settings(access: Access) -> dict[str, str | int]:
+    found: dict[str, str | int] = {"model": AGENT_ROUTE, "model_provider": "slipway"}
     if access.context:
-        top["model_context_window"] = access.context
-        top["model_auto_compact_token_limit"] = access.context * 4 // 5  # leaves room for the answer and for the summary
-    provider: dict[str, str | int] = {
-        "name": "Slipway",
-        "base_url": f"{access.url}/v1",
-        "wire_api": "responses",
-        "experimental_bearer_token": access.key.reveal(),
-    }
-    return {"": top, _PROVIDER: provider}
+        found["model_context_window"] = access.context
+        found["model_auto_compact_token_limit"] = access.context * 4 // 5  # leaves room for the answer and for the summary
+    return found
 
 
-def profile_text(access: Access) -> str:
-    parts = []
-    for table, values in _profile(access).items():
-        head = f"\n[{table}]\n" if table else ""
-        # a JSON string is a TOML string
-        parts.append(head + "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items()))
-    return "".join(parts)
+def _provider(access: Access) -> dict[str, str | int]:
+    return {"name": "Slipway", "base_url": f"{access.url}/v1", "wire_api": "responses", _KEY: access.key.reveal()}
+
+
+def profile(access: Access, folder: Path) -> FileChange:
+    values: dict[Place, str | int] = {(key,): value for key, value in _settings(access).items()}
+    values |= {(*_PROVIDER, key): value for key, value in _provider(access).items()}
+    return FileChange(folder / "slipway.config.toml", values)
 
 
 def snippet(access: Access) -> str:
-    return f"mkdir -p ~/.codex && cat > ~/.codex/slipway.config.toml <<'EOF'\n{profile_text(access)}EOF\ncodex --profile slipway"
+    text = changed_text(profile(access, Path()), None)
+    return f"mkdir -p ~/.codex && cat > ~/.codex/slipway.config.toml <<'EOF'\n{text}EOF\ncodex --profile slipway"
 
 
 def changes(access: Access, environ: Environ) -> tuple[FileChange, ...]:
-    folder = Path(environ.get("CODEX_HOME") or home(environ) / ".codex")
-    return (FileChange(folder / "slipway.config.toml", text=profile_text(access)),)
+    return (profile(access, Path(environ.get("CODEX_HOME") or home(environ) / ".codex")),)
 
 
-def start(access: Access) -> Start:
+def start(access: Access, folder: Path) -> Start:
     """As `-c` options; the key in a variable, because options show in the process list."""
-    options = {
-        f"{table}.{key}" if table else key: value
-        for table, values in _profile(access).items()
-        for key, value in values.items()
-        if key != "experimental_bearer_token"
-    }
-    options[f"{_PROVIDER}.env_key"] = "SLIPWAY_API_KEY"
+    provider = {key: value for key, value in _provider(access).items() if key != _KEY} | {"env_key": "SLIPWAY_API_KEY"}
+    options = {**_settings(access), **{".".join((*_PROVIDER, key)): value for key, value in provider.items()}}
     words = (word for key, value in options.items() for word in ("-c", f"{key}={json.dumps(value)}"))
     return Start(("codex", *words), {"SLIPWAY_API_KEY": access.key.reveal()})
 

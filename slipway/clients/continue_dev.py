@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from slipway.clients.base import AGENT_ROUTE, Access, Client, Environ, FileChange, home
+from slipway.clients.base import AGENT_ROUTE, Access, Client, Environ, FileChange, Start, home
 
 _HEAD = "name: Slipway\nversion: 1.0.0\nschema: v1\n"
 
@@ -20,7 +20,7 @@ def model(access: Access) -> dict[str, Any]:
         "apiBase": f"{access.url}/v1",
         "apiKey": access.key.reveal(),
         "roles": ["chat", "edit", "apply"],
-        "capabilities": ["tool_use"] if access.tools else [],
+        "capabilities": [name for name, can in (("tool_use", access.tools), ("image_input", access.images)) if can],
     }
     if access.context:
         found["defaultCompletionOptions"] = {"contextLength": access.context, "maxTokens": access.output}
@@ -31,9 +31,19 @@ def snippet(access: Access) -> str:
     return f"# ~/.continue/config.yaml\n{_HEAD}{yaml.safe_dump({'models': [model(access)]}, sort_keys=False)}".rstrip()
 
 
+def file_change(access: Access, path: Path) -> FileChange:
+    return FileChange(path, {("models", ("name", "Slipway")): model(access)}, empty=_HEAD)
+
+
 def changes(access: Access, environ: Environ) -> tuple[FileChange, ...]:
     folder = Path(environ.get("CONTINUE_GLOBAL_DIR") or home(environ) / ".continue")
-    return (FileChange(folder / "config.yaml", {("models", ("name", "Slipway")): model(access)}, empty=_HEAD),)
+    return (file_change(access, folder / "config.yaml"),)
+
+
+def start(access: Access, folder: Path) -> Start:
+    """With a configuration of its own, because none of Continue's options names an address."""
+    file = file_change(access, folder / "continue.yaml")
+    return Start(("cn", "--config", str(file.path)), file=file)
 
 
 CLIENT = Client(
@@ -44,5 +54,6 @@ CLIENT = Client(
     snippet=snippet,
     language="yaml",
     changes=changes,
+    start=start,
     after="Continue's model picker",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from slipway.clients.base import AGENT_ROUTE, Access, Client, Start
 
@@ -16,7 +17,7 @@ curl {access.url}/v1/chat/completions -H "Authorization: Bearer {access.key.reve
   -d '{_BODY}'"""
 
 
-def start(access: Access) -> Start:
+def start(access: Access, folder: Path) -> Start:
     """The request as curl's configuration on its standard input, because its arguments would show the key."""
     lines = (
         ("url", f"{access.url}/v1/chat/completions"),

@@ -3,31 +3,45 @@
 from __future__ import annotations
 
 import difflib
+import tomllib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from slipway.clients import jsonc, yaml_text
+from slipway.clients import jsonc, toml_text, yaml_text
 from slipway.clients.base import FileChange, Place
 from slipway.errors import UsageError
 
 
+@dataclass(frozen=True)
+class _Format:
+    """`set_value` may not understand a text or get it wrong, `read` never does: it is the format's own parser."""
+
+    read: Callable[[str], Any]
+    set_value: Callable[[str, Place, Any], str]
+    empty: str = ""
+
+
+_JSON = _Format(jsonc.read, jsonc.set_value, "{}\n")
+_YAML = _Format(yaml.safe_load, yaml_text.set_value)
+_FORMATS = {".yml": _YAML, ".yaml": _YAML, ".toml": _Format(tomllib.loads, toml_text.set_value)}
+
+
 def changed_text(change: FileChange, before: str | None) -> str:
     """The file's text with the change in it. Raises UsageError where the file cannot be changed safely."""
-    if change.text:
-        return change.text
-    is_yaml = change.path.suffix in (".yml", ".yaml")
-    text = before if before and before.strip() else change.empty or ("" if is_yaml else "{}\n")
-    read: Callable[[str], Any] = yaml.safe_load if is_yaml else jsonc.read
-    set_value = yaml_text.set_value if is_yaml else jsonc.set_value
+    if before and "\r\n" in before:
+        return changed_text(change, before.replace("\r\n", "\n")).replace("\n", "\r\n")
+    form = _FORMATS.get(change.path.suffix, _JSON)
+    text = before if before and before.strip() else change.empty or form.empty
     try:
-        wanted = read(text)
+        wanted = form.read(text)
         for place, value in change.values.items():
-            text = set_value(text, place, value)
+            text = form.set_value(text, place, value)
             wanted = _put(wanted, place, value)
-        same = read(text) == wanted
+        same = form.read(text) == wanted
     except (ValueError, TypeError, AttributeError, yaml.YAMLError) as error:
         raise UsageError(f"cannot change {change.path}: {error}", hint="correct the file, or paste the settings by hand") from error
     if not same:

@@ -49,6 +49,7 @@ class Journal:
             now, entry = _read(path), written.get(str(path))
             if now is not None and changed_text(change, now) == now:
                 continue
+            _check_writable(path)
             before = now if entry is None or now is None else _without(entry, now)
             steps.append(Step(path, now, changed_text(change, before), before))
         return steps
@@ -59,7 +60,6 @@ class Journal:
         backups = []
         for step in steps:
             assert step.then is not None
-            step.path.parent.mkdir(parents=True, exist_ok=True)
             if step.before is not None:
                 _write(backup_path(step.path), step.before, like=step.path)
                 backups.append(backup_path(step.path))
@@ -79,17 +79,18 @@ class Journal:
             path = Path(entry.path)
             now = _read(path)
             if now is not None and now != entry.before:
+                _check_writable(path)
                 steps.append(Step(path, now, undone_text(path, entry.before, entry.after, now)))
         return steps
 
     def undo(self, steps: Sequence[Step]) -> None:
         for step in steps:
             if step.then is None:
-                step.path.unlink(missing_ok=True)
+                _remove(step.path)
             else:
                 _write(step.path, step.then, like=step.path)
         for entry in self._entries():
-            backup_path(Path(entry.path)).unlink(missing_ok=True)
+            _remove(backup_path(Path(entry.path)))
         self._path.unlink()
 
     def _entries(self) -> list[Entry]:
@@ -97,10 +98,18 @@ class Journal:
             return [Entry(**entry) for entry in json.loads(self._path.read_text(encoding="utf-8"))]
         except FileNotFoundError:
             return []
+        except (OSError, ValueError, TypeError) as error:
+            raise UsageError(f"cannot read {self._path}, Slipway's note of what it wrote: {error}", hint="move it away") from error
 
     def _note(self, entries: list[Entry]) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_atomically(self._path, json.dumps([asdict(entry) for entry in entries], indent=2) + "\n", 0o600)
+
+
+def write_own(change: FileChange) -> None:
+    """Write a file that is Slipway's alone: nothing of it is kept, and nothing is noted."""
+    change.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _write(change.path, changed_text(change, None), like=change.path)
 
 
 def _without(entry: Entry, now: str) -> str | None:
@@ -112,16 +121,33 @@ def _without(entry: Entry, now: str) -> str | None:
 
 
 def _read(path: Path) -> str | None:
+    """With the file's own line ends."""
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_bytes().decode("utf-8")
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {path}: {error}") from error
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"cannot read {path}: it is no UTF-8 text", hint="paste the settings by hand") from error
+
+
+def _check_writable(path: Path) -> None:
+    """Raises UsageError for a file that its owner has made read-only: to write aside and rename would pass over that."""
+    if path.exists() and not path.stat().st_mode & 0o200:
+        raise UsageError(f"cannot write {path}: it is read-only", hint=f"chmod u+w {path}, or paste the settings by hand")
 
 
 def _write(path: Path, text: str, *, like: Path) -> None:
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, text, like.stat().st_mode & 0o777 if like.exists() else _NEW_FILE_MODE)
     except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}") from error
+        raise UsageError(f"cannot write {path}: {error.strerror}", hint="paste the settings by hand") from error
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot remove {path}: {error.strerror}") from error

@@ -12,6 +12,8 @@ _MODEL = f"slipway/{AGENT_ROUTE}"
 
 def provider(access: Access) -> dict[str, Any]:
     model: dict[str, Any] = {"name": model_label(access), "tool_call": access.tools}
+    if access.images:
+        model |= {"attachment": True, "modalities": {"input": ["text", "image"], "output": ["text"]}}
     if access.context:
         model["limit"] = {"context": access.context, "output": access.output}
     return {
@@ -49,6 +51,6 @@ CLIENT = Client(
     install="npm install -g opencode-ai",
     snippet=snippet,
     changes=changes,
-    start=lambda access: Start(("opencode",), variables(access)),
+    start=lambda access, folder: Start(("opencode",), variables(access)),
     after="opencode",
 )

@@ -24,5 +24,7 @@ CLIENT = Client(
     program="python3",
     install="pip install openai",
     snippet=snippet,
-    start=lambda access: Start(("python3", "-c", "import os; exec(os.environ['SLIPWAY_SNIPPET'])"), {"SLIPWAY_SNIPPET": program(access)}),
+    start=lambda access, folder: Start(
+        ("python3", "-c", "import os; exec(os.environ['SLIPWAY_SNIPPET'])"), {"SLIPWAY_SNIPPET": program(access)}
+    ),
 )

@@ -15,7 +15,7 @@ def group(access: Access) -> dict[str, Any]:
         "name": model_label(access),
         "url": f"{access.url}/v1/chat/completions",
         "toolCalling": access.tools,
-        "vision": False,
+        "vision": access.images,
     }
     if access.context:
         model |= {"maxInputTokens": access.context - access.output, "maxOutputTokens": access.output}

@@ -96,6 +96,7 @@ class Access:
     context: int = 0  # prompt and answer together
     output: int = 0  # the longest answer that still leaves half the context to the prompt
     tools: bool = True
+    images: bool = False  # whether the model reads them; only `connect` asks
     changed: bool = True  # False: the stack ran already, just like this
 
 

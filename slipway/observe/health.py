@@ -14,6 +14,12 @@ from slipway.secrets import Secret
 # loopback never goes through a proxy that the user's environment names
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
+# a gray square of 64 by 64 pixels, as a PNG: processors of images refuse those of a few pixels
+_GRAY = (
+    "iVBORw0KGgoAAAANSUhEUgAAAEAAAABACAIAAAAlC+aJAAAAS0lEQVR42u3PMQ0AAAwDoEqv9ErYvQQckD4XAQEBAQEBAQEBAQEB"
+    "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAYHLAB8+AWnmfUycAAAAAElFTkSuQmCC"
+)
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -59,6 +65,15 @@ def context_length(base_url: str, key: Secret) -> int:
     body = get(f"{base_url}/v1/models", key=key).json()
     models = body.get("data") if isinstance(body, dict) else None
     return max((int(model.get("max_model_len") or 0) for model in models or ()), default=0)
+
+
+def reads_images(url: str, key: Secret, model: str) -> bool:
+    """Whether the model takes an image, as the engine says when it is asked to count one; nothing is generated or billed."""
+    source = {"type": "base64", "media_type": "image/png", "data": _GRAY}
+    body = {"model": model, "messages": [{"role": "user", "content": [{"type": "image", "source": source}]}]}
+    answer = get(f"{url}/v1/messages/count_tokens", key=key, body=body, timeout=30).json()
+    # what the engine refuses to count LiteLLM estimates
+    return isinstance(answer, dict) and answer.get("litellm_count_source") == "provider"
 
 
 def gateway_ready(url: str) -> bool:

@@ -66,6 +66,8 @@ class Api(BaseHTTPRequestHandler):
             self.answer(401, {"error": "invalid key"})
         elif body["model"] not in ROUTES:
             self.answer(404, {"error": f"no model {body['model']}"})
+        elif self.path == "/v1/messages/count_tokens":
+            self.answer(400, {"error": "the fake model reads text only"})
         elif self.path == "/v1/messages":
             self.stream("message_start", "content_block_delta", "message_stop")
         else:

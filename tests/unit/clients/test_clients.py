@@ -24,6 +24,7 @@ from slipway.secrets import Secret
 KEY = "sk-it's $secret"
 ACCESS = Access("http://127.0.0.1:4000", Secret(KEY), "tiny", context=65536, output=8192)
 NAMES = list(CLIENTS)
+HOME = Path("/h")
 CLAUDE_CODE = {
     "ANTHROPIC_BASE_URL": "http://127.0.0.1:4000",
     "ANTHROPIC_AUTH_TOKEN": KEY,
@@ -126,10 +127,18 @@ def test_codex_gets_a_profile_of_its_own() -> None:
     assert written("codex", {"HOME": "/h", "CODEX_HOME": "/h/elsewhere"}) == {"elsewhere/slipway.config.toml": CODEX}
 
 
+def test_codexs_profile_keeps_what_a_person_has_added() -> None:
+    mine = 'model = "old"\nsandbox_mode = "read-only"\n\n[model_providers.slipway]\nstream_max_retries = 2\n'
+    changed = written("codex", {"HOME": "/h"}, {".codex/slipway.config.toml": mine})[".codex/slipway.config.toml"]
+
+    assert changed["model_providers"]["slipway"].pop("stream_max_retries") == 2
+    assert changed == {**CODEX, "sandbox_mode": "read-only"}
+
+
 def test_codex_is_started_with_its_key_in_a_variable() -> None:
     start = CLIENTS["codex"].start
     assert start is not None
-    argv, env = start(ACCESS).argv, start(ACCESS).env
+    argv, env = start(ACCESS, HOME).argv, start(ACCESS, HOME).env
 
     assert env == {"SLIPWAY_API_KEY": KEY}
     assert tomllib.loads("\n".join(argv[2::2])) == {
@@ -179,6 +188,31 @@ def test_continue_gets_one_model_beside_the_others() -> None:
     assert yaml.safe_load(CLIENTS["continue"].snippet(ACCESS))["models"] == [CONTINUE]
 
 
+def test_continue_is_started_with_a_file_of_its_own() -> None:
+    start = CLIENTS["continue"].start
+    assert start is not None
+    started = start(ACCESS, HOME)
+
+    assert (started.argv, started.env) == (("cn", "--config", "/h/continue.yaml"), {})
+    assert started.file is not None and started.file.path == HOME / "continue.yaml"
+    assert yaml.safe_load(changed_text(started.file, None))["models"] == [CONTINUE]
+
+
+def test_aider_is_started_with_the_lengths_in_a_file_of_its_own() -> None:
+    start = CLIENTS["aider"].start
+    assert start is not None
+    started = start(ACCESS, HOME)
+
+    assert started.env == {
+        "AIDER_MODEL": "openai/vllm_agent",
+        "AIDER_OPENAI_API_BASE": "http://127.0.0.1:4000/v1",
+        "AIDER_OPENAI_API_KEY": KEY,
+        "AIDER_MODEL_METADATA_FILE": "/h/.aider.model.metadata.json",
+    }
+    assert started.file is not None
+    assert jsonc.read(changed_text(started.file, None))["openai/vllm_agent"]["max_input_tokens"] == 65536
+
+
 def test_aider_gets_its_options_and_the_models_lengths() -> None:
     metadata = {
         "max_input_tokens": 65536,
@@ -220,7 +254,7 @@ def test_the_variables_survive_a_shell() -> None:
 def test_no_tool_is_started_with_the_key_among_its_words(name: str) -> None:
     start = CLIENTS[name].start
 
-    assert start is None or not any(KEY in word for word in start(ACCESS).argv)
+    assert start is None or not any(KEY in word for word in start(ACCESS, HOME).argv)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -236,3 +270,30 @@ def test_a_model_without_tool_calls_is_offered_as_one() -> None:
 
     assert jsonc.read(CLIENTS["vscode"].snippet(chat_only))[0]["models"][0]["toolCalling"] is False
     assert yaml.safe_load(CLIENTS["continue"].snippet(chat_only))["models"][0]["capabilities"] == []
+
+
+def test_a_model_that_reads_images_is_offered_as_one() -> None:
+    seeing = replace(ACCESS, images=True)
+    opencode = json.loads(environment_after(CLIENTS["opencode"].snippet(seeing).rsplit("\n", 1)[0])["OPENCODE_CONFIG_CONTENT"])
+    model = opencode["provider"]["slipway"]["models"]["vllm_agent"]
+    aider = CLIENTS["aider"].snippet(seeing)
+
+    assert jsonc.read(CLIENTS["vscode"].snippet(seeing))[0]["models"][0]["vision"] is True
+    assert yaml.safe_load(CLIENTS["continue"].snippet(seeing))["models"][0]["capabilities"] == ["tool_use", "image_input"]
+    assert (model["attachment"], model["modalities"]) == (True, {"input": ["text", "image"], "output": ["text"]})
+    assert jsonc.read(aider[aider.index("{") : aider.rindex("}") + 1])["openai/vllm_agent"]["supports_vision"] is True
+
+
+@pytest.mark.parametrize("tools", [True, False])
+def test_vs_codes_group_is_what_vs_codes_schema_asks_for(tools: bool) -> None:
+    """Its own schema of the vendor `customendpoint` (extensions/copilot/package.json) requires these of a model, of these types."""
+    required = {
+        "id": str, "name": str, "url": str, "toolCalling": bool, "vision": bool, "maxInputTokens": int, "maxOutputTokens": int,
+    }  # fmt: skip
+    [group] = jsonc.read(CLIENTS["vscode"].snippet(replace(ACCESS, tools=tools)))
+    [model] = group["models"]
+
+    assert {name: type(value) for name, value in model.items()} == required
+    assert group["apiType"] in ("chat-completions", "responses", "messages")
+    # the editor takes the sum for the context
+    assert model["maxInputTokens"] + model["maxOutputTokens"] == ACCESS.context

@@ -129,3 +129,43 @@ def test_a_file_that_cannot_be_changed_is_left_alone_and_named(journal: Journal,
     with pytest.raises(UsageError, match=f"cannot change {path}: "):
         journal.plan_write([change(path)])
     assert path.read_text() == text
+
+
+def test_a_read_only_file_is_left_alone(journal: Journal, path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text(SETTINGS)
+    path.chmod(0o444)
+
+    with pytest.raises(UsageError, match=f"cannot write {path}: it is read-only"):
+        journal.plan_write([change(path)])
+
+
+def test_windows_line_ends_stay(journal: Journal, path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(SETTINGS.replace("\n", "\r\n").encode())
+
+    write(journal, change(path))
+    assert path.read_bytes().count(b"\r\n") == path.read_bytes().count(b"\n") == 7
+    journal.undo(journal.plan_undo())
+
+    assert path.read_bytes() == SETTINGS.replace("\n", "\r\n").encode()
+
+
+@pytest.mark.parametrize("kind", ["a folder in its place", "a file in place of its folder"])
+def test_a_place_that_cannot_be_written_is_named(journal: Journal, path: Path, kind: str) -> None:
+    if kind == "a folder in its place":
+        path.mkdir(parents=True)
+    else:
+        path.parent.write_text("")
+
+    with pytest.raises(UsageError, match=f"cannot (read|write) {path}: (Is|Not) a directory"):
+        write(journal, change(path))
+
+
+def test_a_note_that_cannot_be_read_is_named(journal: Journal, path: Path, tmp_path: Path) -> None:
+    write(journal, change(path))
+    note = tmp_path / "clients/tool.json"
+    note.write_text("{broken")
+
+    with pytest.raises(UsageError, match=f"cannot read {note}, Slipway's note of what it wrote: "):
+        journal.plan_undo()

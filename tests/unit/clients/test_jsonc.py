@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from slipway.clients.jsonc import read, set_value
@@ -82,6 +82,8 @@ _VALUES = st.recursive(
 )
 
 
+# the same examples in every run, and no limit on the time of one, which another program on the machine may take
+@settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.text(), _VALUES, max_size=4), st.text(), _VALUES, st.sampled_from([None, 2, 4]))
 def test_the_result_reads_as_the_old_file_with_the_new_value(old: dict[str, object], key: str, value: object, indent: int | None) -> None:
     assert read(set_value(json.dumps(old, indent=indent), (key,), value)) == {**old, key: value}

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
 import threading
+import zlib
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import ClassVar
 
 import pytest
 
-from slipway.observe.health import Answer, engine_ready, first_answer, gateway_ready, get
+from slipway.observe.health import Answer, engine_ready, first_answer, gateway_ready, get, reads_images
 from slipway.secrets import Secret
 
 
@@ -98,3 +100,27 @@ def test_a_proxy_of_the_environment_is_not_asked_for_loopback(url: str, monkeypa
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     FakePart.answers["/health"] = (200, "")
     assert engine_ready(url)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "reads"),
+    [
+        (200, '{"input_tokens": 40, "litellm_count_source": "provider"}', True),
+        (200, '{"input_tokens": 92, "litellm_count_source": "local_estimate"}', False),
+        (400, '{"type": "error"}', False),
+        (503, "", False),
+    ],
+)
+def test_a_model_reads_images_when_the_engine_counts_one(url: str, status: int, body: str, reads: bool) -> None:
+    FakePart.answers["/v1/messages/count_tokens"] = (status, body)
+
+    assert reads_images(url, Secret("sk-1"), "m") is reads
+    [(method, _, key, asked)] = FakePart.asked
+    [part] = json.loads(asked)["messages"][0]["content"]
+    picture = base64.b64decode(part["source"]["data"])
+    assert (method, key, picture[:8], zlib.crc32(picture[12:29])) == (
+        "POST",
+        "Bearer sk-1",
+        b"\x89PNG\r\n\x1a\n",
+        int.from_bytes(picture[29:33]),
+    )
