@@ -9,7 +9,7 @@ from typing import Any
 from slipway.authoring.draft import Draft, flags_of, plain_name
 from slipway.authoring.families import Parsers, find_parsers
 from slipway.authoring.model_files import Files, Folder, read_json, read_template
-from slipway.errors import SlipwayError
+from slipway.errors import UsageError
 from slipway.settings import BY_RECIPE_KEY
 
 # Where generation_config.json is silent: what changes nothing, as in vLLM's own defaults.
@@ -18,11 +18,11 @@ _LONGEST_ANSWER = 1 << 16  # tokens
 
 
 def draft_from_model(model: str, files: Files, root: Path) -> Draft:
-    """`model` is a hub id or a folder. Raises SlipwayError where there is no config.json that can be read."""
+    """`model` is a hub id or a folder. Raises UsageError where there is no config.json that can be read."""
     config = read_json(files, "config.json")
     if config is None:
         hint = "a folder needs the model's config.json" if isinstance(files, Folder) else "is the id right? the hub's own page shows it"
-        raise SlipwayError(f"{files.name} has no config.json", hint=hint)
+        raise UsageError(f"{files.name} has no config.json", hint=hint)
     tokenizer = read_json(files, "tokenizer_config.json") or {}
     generation = read_json(files, "generation_config.json")
     template = read_template(files, tokenizer)

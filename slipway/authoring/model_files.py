@@ -87,9 +87,9 @@ def read_json(files: Files, file: str) -> dict[str, Any] | None:
     try:
         value = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise SlipwayError(f"{files.name}: {file} is not valid JSON: {error}") from None
+        raise UsageError(f"{files.name}: {file} is not valid JSON: {error}") from None
     if not isinstance(value, dict):
-        raise SlipwayError(f"{files.name}: {file} holds no JSON object")
+        raise UsageError(f"{files.name}: {file} holds no JSON object")
     return value
 
 

@@ -2,7 +2,7 @@
 
 | phase | sign |
 |---|---|
-| switching | the file `switching`, which `up` keeps while it puts another model in the place of a running one |
+| switching | the process that the file `switching` names is alive: an `up` that puts another model in the place of a running one |
 | starting | the process that engine.pid names is alive |
 | down | it is not: stopped, or about to be started again |
 | "" | there is no run folder to look at: in a container, the engine's processes are elsewhere |
@@ -29,13 +29,18 @@ def read_phase(folder: str) -> str:
     if not folder:
         return ""
     run = Path(folder)
-    if (run / "switching").exists():
+    if _lives(run / "switching"):
         return "switching"
+    return "starting" if _lives(run / "engine.pid") else "down"
+
+
+def _lives(pid_file: Path) -> bool:
+    """Whether the process that the file names is there; one that was killed leaves its file behind."""
     try:
-        os.kill(int((run / "engine.pid").read_text()), 0)
+        os.kill(int(pid_file.read_text()), 0)
     except (OSError, ValueError):
-        return "down"
-    return "starting"
+        return False
+    return True
 
 
 def away_text(phase: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
@@ -43,7 +44,7 @@ class StackStarter:
         switching = self.paths.run / "switching"
         if self._runs_another(stack):
             # the gateway tells clients so; see gateway/phase.py
-            switching.touch()
+            switching.write_text(str(os.getpid()))
         try:
             self._start(stack, secrets, gateway)
         finally:

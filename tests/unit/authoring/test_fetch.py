@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -12,9 +10,10 @@ import pytest
 from slipway.authoring.fetch import NotFoundError, fetch, read_text
 from slipway.errors import SlipwayError, UsageError
 from slipway.secrets import Secret
+from tests.unit.authoring.serving import Handler, serve
 
 
-class Pages(BaseHTTPRequestHandler):
+class Pages(Handler):
     def do_GET(self) -> None:
         status, body = {"/recipe.yaml": (200, "model: größe\n".encode()), "/secret": (401, b""), "/latin": (200, b"\xe9")}.get(
             self.path, (404, b"")
@@ -24,20 +23,13 @@ class Pages(BaseHTTPRequestHandler):
         if self.path == "/recipe.yaml" and self.headers["Range"]:
             start, end = map(int, self.headers["Range"].removeprefix("bytes=").split("-"))
             status, body = 206, body[start : end + 1]
-        self.send_response(status)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+        self.answer(status, body)
 
 
 @pytest.fixture
 def server() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Pages) as pages:
-        threading.Thread(target=pages.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{pages.server_port}"
-        pages.shutdown()
+    with serve(Pages) as address:
+        yield address
 
 
 def test_a_text_is_read_over_http(server: str) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from slipway.engines.schema import load_schema, shipped_versions
 from slipway.errors import SlipwayError, UsageError
 from slipway.recipe import parse_recipe
 from slipway.secrets import Secret
+from tests.unit.authoring.serving import Handler, serve
 
 ROOT = Path(__file__).parents[3]
 
@@ -62,7 +61,7 @@ profiles:
 """
 
 
-class Repository(BaseHTTPRequestHandler):
+class Repository(Handler):
     """The paths of huggingface.co, with one gated model, and one whose files lie on another host."""
 
     seen: list[tuple[str, str | None]] = []
@@ -73,11 +72,8 @@ class Repository(BaseHTTPRequestHandler):
         if model == "org/gated" and self.headers["Authorization"] != "Bearer hf_right":
             self.answer(401, b"")
         elif model == "org/moved":
-            self.send_response(302)
-            self.send_header(
-                "Location", f"http://localhost:{self.headers['Host'].rpartition(':')[2]}/Qwen/Qwen3.6-35B-A3B-FP8/resolve/main/{file}"
-            )
-            self.end_headers()
+            elsewhere = f"http://localhost:{self.headers['Host'].rpartition(':')[2]}"
+            self.answer(302, Location=f"{elsewhere}/Qwen/Qwen3.6-35B-A3B-FP8/resolve/main/{file}")
         elif model in ("Qwen/Qwen3.6-35B-A3B-FP8", "org/gated") and file in QWEN:
             self.answer(200, json.dumps(QWEN[file]).encode())
         elif (model, file) == ("org/broken", "config.json"):
@@ -87,22 +83,12 @@ class Repository(BaseHTTPRequestHandler):
         else:
             self.answer(404, b"")
 
-    def answer(self, status: int, body: bytes) -> None:
-        self.send_response(status)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
 
 @pytest.fixture
 def hub() -> Iterator[str]:
     Repository.seen.clear()
-    with ThreadingHTTPServer(("127.0.0.1", 0), Repository) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with serve(Repository) as address:
+        yield address
 
 
 def found(model: str, hub: str, tmp_path: Path, token: str = "") -> Files:
