@@ -11,8 +11,9 @@ import openai
 import pytest
 
 from tests.e2e.conftest import MASTER_KEY, Stack
-from tests.e2e.test_chat import ANTHROPIC_TOOL, last_sampling
+from tests.e2e.test_chat import ANTHROPIC_TOOL, CITY, OPENAI_TOOL, last_sampling
 
+RESPONSES_TOOL: Any = {"type": "function", "name": "get_weather", "strict": False, "parameters": CITY}
 HELLO: Any = [{"role": "user", "content": "Hello"}]
 CONTEXT = 32768  # models/demo.yml
 TOO_LONG: Any = [{"role": "user", "content": "word " * (CONTEXT + 1000)}]
@@ -162,11 +163,47 @@ def test_thinking_tools_results_and_cache_marks_go_round_twice(stack: Stack) -> 
     assert message.usage.output_tokens > 0
 
 
+# held to this, the toy calls twice in one answer; the parsers are those of every model
+TWO_CALLS = "\\n".join(
+    rf'<tool_call>\n\{{"name": "get_weather", "arguments": \{{"city": "{city}"\}}\}}\n</tool_call>' for city in ("Paris", "Rome")
+)
+PARALLEL: Any = {"temperature": 0, "structured_outputs": {"regex": TWO_CALLS}}
+BOTH = [("get_weather", {"city": "Paris"}), ("get_weather", {"city": "Rome"})]
+ASK_BOTH: Any = [{"role": "user", "content": "What is the weather in Paris and Rome?"}]
+
+
+def test_two_tool_calls_of_one_answer_are_two_blocks_of_a_messages_stream(stack: Stack) -> None:
+    asked: Any = {"model": "vllm_agent", "max_tokens": 200, "messages": ASK_BOTH, "tools": [ANTHROPIC_TOOL], "extra_body": PARALLEL}
+    client = anthropic.Anthropic(base_url=stack.url, auth_token=MASTER_KEY, api_key=None, max_retries=0)
+    with client, client.messages.stream(**asked) as stream:
+        message = stream.get_final_message()
+
+    assert [(block.name, block.input) for block in message.content if block.type == "tool_use"] == BOTH
+    assert (message.stop_reason, len({block.id for block in message.content if block.type == "tool_use"})) == ("tool_use", 2)
+
+
+def test_two_tool_calls_of_one_answer_have_two_places_in_a_chats_stream(stack: Stack) -> None:
+    asked: Any = {"model": "vllm_agent", "messages": ASK_BOTH, "tools": [OPENAI_TOOL], "stream": True, "extra_body": PARALLEL}
+    calls: dict[int, list[str]] = {}
+    with openai.OpenAI(base_url=f"{stack.url}/v1", api_key=MASTER_KEY, max_retries=0) as client:
+        for chunk in client.chat.completions.create(**asked):
+            for call in chunk.choices[0].delta.tool_calls or () if chunk.choices else ():
+                name, arguments = calls.setdefault(call.index, ["", ""])
+                calls[call.index] = [name + (call.function.name or ""), arguments + (call.function.arguments or "")]
+
+    assert [(name, json.loads(arguments)) for name, arguments in calls.values()] == BOTH
+
+
 def test_codexs_stream_has_the_function_call_and_takes_its_result(stack: Stack) -> None:
     client = openai.OpenAI(base_url=f"{stack.url}/v1", api_key=MASTER_KEY, max_retries=0)
-    tool: Any = {"type": "function", "name": "get_weather", "strict": False, "parameters": ANTHROPIC_TOOL["input_schema"]}
     asked: Any = [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "What is the weather in Paris?"}]}]
-    more: Any = {"model": "vllm_agent", "tools": [tool], "store": False, "temperature": 0, "include": ["reasoning.encrypted_content"]}
+    more: Any = {
+        "model": "vllm_agent",
+        "tools": [RESPONSES_TOOL],
+        "store": False,
+        "temperature": 0,
+        "include": ["reasoning.encrypted_content"],
+    }
 
     with client, client.responses.stream(input=asked, **more) as stream:
         first = stream.get_final_response()
