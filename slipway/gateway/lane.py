@@ -8,13 +8,17 @@ stream becomes a response. What the lane cannot do faithfully goes through LiteL
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextvars import ContextVar
+from functools import cache
 from typing import Any
 
-from slipway.gateway.lane_request import OTHERS, PATHS, Passage, why_not
+from slipway.gateway.lane_protocol import Protocol
+from slipway.gateway.lane_protocols import PROTOCOLS
+from slipway.gateway.lane_request import Passage, why_not
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -79,12 +83,10 @@ class Marker:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "POST" or (scope["path"] not in PATHS and scope["path"] not in OTHERS):
+        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] not in PROTOCOLS:
             await self._app(scope, receive, send)
             return
-        passage = Passage(PATHS.get(scope["path"], ""), send)
-        if scope["path"] in OTHERS:
-            passage.pass_on("protocol")
+        passage = Passage(PROTOCOLS[scope["path"]], send)
         # LiteLLM sets it from config.yaml, which it reads after it has called `install`
         if os.environ.get("LANE") == "off":
             passage.pass_on("LANE=off")
@@ -159,9 +161,8 @@ class Endpoints:
         parameters = inspect.signature(user_api_key_auth).parameters.values()
         self._headers = {item.name: item.default.dependency for item in parameters if isinstance(item.default, Security)}
 
-    async def call(self, protocol: str, request: Any) -> Any:
+    async def call(self, protocol: Protocol, request: Any) -> Any:
         """Authenticate, then run the endpoint; gives a response. Raises what LiteLLM's own error handlers turn into answers."""
-        from litellm.proxy import proxy_server
         from starlette.responses import Response
 
         if not self._headers:
@@ -169,9 +170,16 @@ class Endpoints:
         keys = {name: await read(request) for name, read in self._headers.items()}
         key = await self._auth(request=request, **keys)
         started = Response()
-        endpoint = getattr(proxy_server, {"chat": "chat_completion"}[protocol])
-        result = await endpoint(request=request, fastapi_response=started, user_api_key_dict=key)
+        result = await find(protocol.endpoint)(request=request, fastapi_response=started, user_api_key_dict=key)
         return await finish(result, started, request)
+
+
+@cache
+def find(name: str) -> Callable[..., Awaitable[Any]]:
+    """LiteLLM's function of this name: module:function."""
+    module, _, function = name.partition(":")
+    found: Callable[..., Awaitable[Any]] = getattr(importlib.import_module(module), function)
+    return found
 
 
 async def finish(result: Any, started: Any, request: Any) -> Any:

@@ -7,25 +7,21 @@ headers. Steps that LiteLLM has inside longer functions and not as functions of 
 from __future__ import annotations
 
 import asyncio
-import inspect
 import json
-import uuid
 from collections.abc import Coroutine
 from datetime import datetime
-from functools import cache
 from typing import Any
 
-from slipway.gateway.lane_stream import EventStream
+from slipway.gateway.lane_protocol import PROVIDER, Protocol
+from slipway.gateway.lane_stream import EventStream, Names
 
-_PROVIDER = "hosted_vllm"
-_URLS = {"chat": "/chat/completions"}
 _tasks: set[asyncio.Task[Any]] = set()  # what is still being logged; a task without a reference may be dropped
 
 
 class Account:
     """One call's dealings with LiteLLM, in the order in which the methods stand."""
 
-    def __init__(self, protocol: str, data: dict[str, Any], router: Any, key: Any) -> None:
+    def __init__(self, protocol: Protocol, data: dict[str, Any], router: Any, key: Any) -> None:
         self.protocol, self._data, self._router, self._key = protocol, data, router, key
         self.model: str = data["model"]
         self._kwargs: dict[str, Any] = dict(data)
@@ -34,21 +30,24 @@ class Account:
         self.streams = data.get("stream") is True
 
     async def choose_deployment(self) -> None:
-        """Router.acompletion up to the call. Raises LiteLLM's errors."""
-        router, kwargs = self._router, self._kwargs
-        router._update_kwargs_before_fallbacks(model=self.model, kwargs=kwargs)
+        """LiteLLM's router up to the call. Raises LiteLLM's errors."""
+        router, kwargs, protocol = self._router, self._kwargs, self.protocol
+        router._update_kwargs_before_fallbacks(model=self.model, kwargs=kwargs, metadata_variable_name=protocol.metadata)
         # Router.async_function_with_fallbacks and _with_retries
-        kwargs["metadata"].update(
+        kwargs[protocol.metadata].update(
             attempted_fallbacks=0, original_model_group=self.model, attempted_retries=0, max_retries=router.num_retries or 0,
             model_group_size=len(router.get_model_list(model_name=self.model) or ()),
         )  # fmt: skip
-        messages = kwargs.pop("messages")
-        model = kwargs.pop("model")
+        question = protocol.question(kwargs)
+        apart = {name: kwargs.pop(name) for name in ("model", protocol.apart) if name}
         self._deployment = await router.async_get_available_deployment(
-            model=model, messages=messages, specific_deployment=kwargs.pop("specific_deployment", None), request_kwargs=kwargs
+            model=self.model,
+            specific_deployment=kwargs.pop("specific_deployment", None),
+            request_kwargs=kwargs,
+            **question,
         )
-        kwargs["messages"], kwargs["model"] = [dict(item) for item in messages], model
-        router._update_kwargs_with_deployment(deployment=self._deployment, kwargs=kwargs)
+        kwargs.update(apart)
+        router._update_kwargs_with_deployment(deployment=self._deployment, kwargs=kwargs, function_name=protocol.caller)
         self.timeout = float(kwargs["timeout"]) if kwargs.get("timeout") else None
         await router.async_routing_strategy_pre_call_checks(deployment=self._deployment, logging_obj=self._logging, parent_otel_span=None)
 
@@ -64,57 +63,48 @@ class Account:
         if slot is not None:
             slot.release()
 
-    def prepare(self) -> bytes:
-        """What the engine is sent: litellm.completion's parameters for this provider, and its record of the call."""
+    def unfit(self) -> str:
+        """What of the route the lane does not do."""
+        return self.protocol.unfit_route(self._deployment["litellm_params"], self._kwargs)
+
+    async def prepare(self) -> bytes:
+        """What the engine is sent, and LiteLLM's record of the call."""
         import litellm
         from litellm.litellm_core_utils.core_helpers import bind_budget_reservation_to_callbacks
         from litellm.litellm_core_utils.get_litellm_params import get_litellm_params
-        from litellm.utils import get_non_default_completion_params, get_optional_params
 
         params = self._deployment["litellm_params"]
-        self.url = params["api_base"].rstrip("/") + _URLS[self.protocol]
+        self.url = params["api_base"].rstrip("/") + self.protocol.url
         self._api_key = params.get("api_key") or ""
         self.head = b"content-type: application/json\r\nauthorization: Bearer %b\r\n" % self._api_key.encode()
         self._engine_model = params["model"].partition("/")[2]
         kwargs = {**params, **self._kwargs}
-        messages = kwargs["messages"]
-        config = _chat_config()
-        messages = config.translate_developer_role_to_system_role(messages=messages)
-        known = {name: kwargs[name] for name in _optional_names() if name in kwargs and name not in ("model", "messages")}
-        extra = get_non_default_completion_params(kwargs=kwargs)
-        arguments = {
-            **extra,
-            **known,
-            "model": self._engine_model,
-            "custom_llm_provider": _PROVIDER,
-            "messages": messages,
-            "max_retries": 0,
-        }
-        optional = get_optional_params(**arguments)
-        optional.pop("max_retries", None)
         bind_budget_reservation_to_callbacks(self._logging.litellm_params)
         litellm_params = get_litellm_params(
-            acompletion=True, api_key=self._api_key, custom_llm_provider=_PROVIDER, api_base=params["api_base"],
+            acompletion=True, api_key=self._api_key, custom_llm_provider=PROVIDER, api_base=params["api_base"],
             litellm_call_id=kwargs.get("litellm_call_id"), model_alias_map=litellm.model_alias_map, metadata=kwargs.get("metadata"),
             model_info=kwargs.get("model_info"), proxy_server_request=kwargs.get("proxy_server_request"),
             litellm_metadata=kwargs.get("litellm_metadata"), drop_params=kwargs.get("drop_params"), max_retries=0,
             timeout=kwargs.get("timeout"), litellm_trace_id=kwargs.get("litellm_trace_id"),
         )  # fmt: skip
+        wanted = await self.protocol.want(kwargs, self._engine_model, litellm_params)
         self._logging.update_environment_variables(
-            model=self._engine_model, user=kwargs.get("user"), optional_params=dict(optional), litellm_params=litellm_params,
-            custom_llm_provider=_PROVIDER,
+            model=self._engine_model, user=kwargs.get("user"), optional_params=wanted.parameters, litellm_params=litellm_params,
+            custom_llm_provider=PROVIDER,
         )  # fmt: skip
-        extra_body = optional.pop("extra_body", None) or {}
-        body = config.transform_request(
-            model=self._engine_model, messages=messages, optional_params=optional, litellm_params=litellm_params, headers={}
-        )
-        body.update(extra_body)
         if self.streams:
-            body["stream"], body["stream_options"] = True, {"include_usage": True}
+            self.protocol.ask_to_stream(wanted.body)
+        noted = self.url if self.protocol.noted_url else params["api_base"]
         self._logging.pre_call(
-            input=messages, api_key=self._api_key, additional_args={"complete_input_dict": body, "api_base": self.url, "headers": {}}
+            input=wanted.shown,
+            api_key=self._api_key,
+            additional_args={"complete_input_dict": wanted.body, "api_base": noted, "headers": {}},
         )
-        return json.dumps(body).encode()
+        return json.dumps(wanted.body).encode()
+
+    def names(self, model: str) -> Names:
+        """What the engine calls by another name than the client, who said `model`."""
+        return self.protocol.names(model, self._kwargs)
 
     def note_answer(self, began: datetime, headers: dict[str, str]) -> None:
         """The head of the answer is there: BaseLLMHTTPHandler's timing."""
@@ -154,12 +144,12 @@ class Account:
 
         return await self._describe(ModelResponse(stream=False))
 
-    async def finish(self, body: bytes) -> dict[str, Any]:
+    async def finish(self, found: dict[str, Any]) -> dict[str, Any]:
         """Log an answer that is complete; gives what its headers are made from."""
         from litellm.utils import _dispatch_success_logging
 
-        found = json.loads(body)
-        result = _model_response(found, self._engine_model, found.get("usage"), found["choices"][0].get("finish_reason"))
+        protocol = self.protocol
+        result = protocol.result(found, self._engine_model, protocol.usage(found.get("usage") or {}), protocol.finish_reason(found))
         hidden = await self._describe(result)
         self.leave()
         _dispatch_success_logging(
@@ -174,9 +164,9 @@ class Account:
     async def finish_stream(self, events: EventStream) -> None:
         """Log a stream that has reached its end, which may be the engine's word that it failed."""
         if events.failed:
-            await self._fail(str(events.body(events.failed)["error"].get("message")))
+            await self._fail(events.failure())
             return
-        self._log(events, events.body(events.usage).get("usage") or {})
+        self._log(events, self.protocol.usage(events.found_usage()))
 
     async def finish_left(self, events: EventStream) -> None:
         """Log a stream whose client went away: the prompt as LiteLLM counts it, and one token for each event that came."""
@@ -184,23 +174,22 @@ class Account:
         from litellm.proxy.common_request_processing import _record_streaming_client_disconnect_if_needed
 
         await _record_streaming_client_disconnect_if_needed(None, self._data, client_disconnected=True)
-        prompt = await asyncio.to_thread(litellm.token_counter, model=self._engine_model, messages=self._kwargs["messages"])
-        # the first event carries the role only
-        came = max(events.events - 1, 0)
+        known = events.prompt_tokens()
+        prompt: int = known if known is not None else 0
+        if known is None:
+            prompt = await asyncio.to_thread(litellm.token_counter, model=self._engine_model, **self.protocol.prompt(self._kwargs))
+        came = events.tokens()
         self._log(events, {"prompt_tokens": prompt, "completion_tokens": came, "total_tokens": prompt + came})
 
-    async def finish_broken(self, error: Exception) -> bytes:
+    async def finish_broken(self, error: Exception, events: EventStream) -> bytes:
         """Log a stream that the engine broke off; gives the events that tell the client so, as LiteLLM ends such a stream."""
-        from litellm.proxy.common_request_processing import _sse_error_frames, sse_error_payload
-
-        failure = await self._fail(f"the engine broke off: {error}")
-        return "".join(_sse_error_frames(sse_error_payload(failure)[1])).encode()
+        return self.protocol.broken(await self._fail(f"the engine broke off: {error}"), events)
 
     async def _fail(self, message: str) -> Exception:
         import litellm
         from litellm.proxy import proxy_server
 
-        failure: Exception = litellm.APIConnectionError(message=message, llm_provider=_PROVIDER, model=self._engine_model)
+        failure: Exception = litellm.APIConnectionError(message=message, llm_provider=PROVIDER, model=self._engine_model)
         self._keep(self._logging.dispatch_failure_handlers(exception=failure, traceback_exception="", prefer_async_handlers=True))
         await proxy_server.proxy_logging_obj.post_call_failure_hook(
             user_api_key_dict=self._key, original_exception=failure, request_data=self._data
@@ -208,37 +197,14 @@ class Account:
         return failure
 
     def _log(self, events: EventStream, usage: dict[str, Any]) -> None:
-        result = _model_response(events.body(events.first), self._engine_model, usage, events.finish_reason())
+        result = self.protocol.result(events.body(events.first), self._engine_model, usage, events.finish_reason())
         self._keep(
-            self._logging.dispatch_success_handlers(result, cache_hit=False, start_time=None, end_time=None, prefer_async_handlers=True)
+            self._logging.dispatch_success_handlers(
+                result, cache_hit=self.protocol.noted_hit, start_time=None, end_time=None, prefer_async_handlers=True
+            )
         )
 
     def _keep(self, logging: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(logging)
         _tasks.add(task)
         task.add_done_callback(_tasks.discard)
-
-
-def _model_response(found: dict[str, Any], model: str, usage: dict[str, Any] | None, finish_reason: str | None) -> Any:
-    """LiteLLM's type for an answer, with what is logged of it; texts are not."""
-    from litellm import ModelResponse
-
-    choice = {"index": 0, "finish_reason": finish_reason or "stop", "message": {"role": "assistant", "content": ""}}
-    return ModelResponse(
-        id=found.get("id") or f"chatcmpl-{uuid.uuid4()}", created=found.get("created"), model=model, object="chat.completion",
-        choices=[choice], usage=usage or {},
-    )  # fmt: skip
-
-
-def _chat_config() -> Any:
-    import litellm
-
-    return litellm.HostedVLLMChatConfig()
-
-
-@cache
-def _optional_names() -> tuple[str, ...]:
-    from litellm.utils import get_optional_params
-
-    parameters = inspect.signature(get_optional_params).parameters.values()
-    return tuple(item.name for item in parameters if item.kind is not item.VAR_KEYWORD)

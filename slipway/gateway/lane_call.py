@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
@@ -10,10 +11,9 @@ from typing import Any
 from slipway.gateway.lane_account import Account
 from slipway.gateway.lane_engine import Connection, EngineGone, Engines, as_text
 from slipway.gateway.lane_request import Passage
-from slipway.gateway.lane_stream import EventStream, Names
+from slipway.gateway.lane_stream import EventStream
 
 ENGINES = Engines()
-_OTHER_NAMES = {"chat": ((b'"reasoning":', b'"reasoning_content":'),)}
 
 
 class WholeAnswer:
@@ -28,6 +28,13 @@ class StreamedAnswer:
 
     def __init__(self, hidden_params: dict[str, Any], model: str) -> None:
         self._hidden_params, self.model = hidden_params, model
+
+    def __aiter__(self) -> StreamedAnswer:
+        """LiteLLM knows a stream of messages by this."""
+        return self
+
+    async def __anext__(self) -> bytes:
+        raise StopAsyncIteration
 
 
 class LaneCall:
@@ -44,14 +51,18 @@ class LaneCall:
         return await (await self._route_request(**self._arguments))
 
     async def _try(self) -> Any:
-        data, router = self._arguments["data"], self._arguments["llm_router"]
-        reason = _unfit(data, self._arguments.get("user_api_key_dict"))
+        data, protocol = self._arguments["data"], self._passage.protocol
+        reason = _unfit(data, protocol.metadata)
         if reason:
             self._passage.pass_on(reason)
             return None
-        account = Account(self._passage.protocol, data, router, self._arguments.get("user_api_key_dict"))
+        account = Account(protocol, data, self._arguments["llm_router"], self._arguments.get("user_api_key_dict"))
         try:
             await account.choose_deployment()
+            reason = account.unfit()
+            if reason:
+                self._passage.pass_on(reason)
+                return None
             account.take_slot()
         except Exception as error:
             # LiteLLM will say so itself when it tries
@@ -68,8 +79,14 @@ class LaneCall:
         return answer
 
     async def _ask(self, account: Account) -> Any:
-        body = account.prepare()
-        names = Names(self._passage.model, _OTHER_NAMES[self._passage.protocol])
+        protocol = self._passage.protocol
+        try:
+            body = await account.prepare()
+        except Exception as error:
+            # LiteLLM cannot make the engine's request of this one either, and says so
+            self._passage.pass_on(type(error).__name__)
+            return None
+        names = account.names(self._passage.model)
         url = account.url
         began = datetime.now()
         try:
@@ -93,7 +110,7 @@ class LaneCall:
             connection.abort()
             raise
         if account.streams:
-            stream = Stream(account, connection, url, EventStream(names, self._passage.wants_usage), data)
+            stream = Stream(account, connection, url, protocol.stream(names, self._passage.wants_usage), data)
             if stream.events.failed:
                 connection.abort()
                 self._passage.pass_on("engine: an error for an answer")
@@ -102,7 +119,8 @@ class LaneCall:
             return StreamedAnswer(await account.stream_headers(), account.model)
         ENGINES.give_back(url, connection)
         self._passage.hit = True
-        return WholeAnswer(names.apply(data), await account.finish(data), account.model)
+        found = json.loads(data)
+        return WholeAnswer(protocol.whole(data, found, names), await account.finish(found), account.model)
 
 
 class Stream:
@@ -164,7 +182,7 @@ class StreamedResponse:
         if stream.left:
             await stream.account.finish_left(stream.events)
         elif error:
-            await send({"type": "http.response.body", "body": await stream.account.finish_broken(error), "more_body": False})
+            await send({"type": "http.response.body", "body": await stream.account.finish_broken(error, stream.events), "more_body": False})
         else:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
             await stream.account.finish_stream(stream.events)
@@ -178,15 +196,13 @@ async def _gone(receive: Callable[[], Awaitable[Any]], stream: Stream) -> None:
     stream.abort()
 
 
-def _unfit(data: dict[str, Any], key: Any) -> str:
+def _unfit(data: dict[str, Any], metadata_name: str) -> str:
     """What LiteLLM has found out about the request since it came in that the lane does not do."""
     if "router_settings_override" in data:
         return "router settings of the key or team"
-    metadata = data.get("metadata") or {}
+    metadata = data.get(metadata_name) or {}
     if metadata.get("guardrails") or data.get("guardrails"):
         return "guardrails"
-    if not data.get("messages"):
-        return "no messages"
     if data.get("api_key") or data.get("api_base"):
         return "credentials of the client"
     return ""

@@ -8,15 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-# where a protocol is spoken; LiteLLM's other spellings (/engines/…, /openai/deployments/…) do not take the lane
-PATHS = {
-    "/v1/chat/completions": "chat",
-    "/chat/completions": "chat",
-}
-# protocols that all go through LiteLLM
-OTHERS = frozenset({
-    "/v1/completions", "/completions", "/v1/embeddings", "/embeddings", "/v1/messages", "/v1/responses", "/responses",
-})  # fmt: skip
+from slipway.gateway.lane_protocol import PROVIDER, Protocol
 
 # Parameters with which LiteLLM does more than one call with one answer, beside those on its own list of what it takes for itself
 _BEYOND = frozenset({
@@ -33,14 +25,14 @@ _BEYOND = frozenset({
 def _for_litellm() -> frozenset[str]:
     from litellm.types.utils import all_litellm_params
 
-    return _BEYOND | frozenset(all_litellm_params) - {"metadata"}
+    return _BEYOND | frozenset(all_litellm_params)
 
 
 @dataclass
 class Passage:
     """What the lane knows of one request: `send` is the server's own, past every middleware."""
 
-    protocol: str
+    protocol: Protocol
     send: Callable[[Any], Awaitable[None]]
     reason: str = ""
     hit: bool = False
@@ -61,42 +53,20 @@ def why_not(passage: Passage, data: dict[str, Any], headers: Iterable[tuple[byte
     """Why a request goes through LiteLLM, as far as its parsed body and LiteLLM's configuration tell; empty: it may take the lane."""
     if any(name.startswith(b"x-litellm-") and name not in _HARMLESS for name, _ in headers):
         return "a header that steers LiteLLM"
-    beyond = sorted(_for_litellm() & data.keys())
+    beyond = sorted((_for_litellm() - passage.protocol.takes) & data.keys())
     if beyond:
         return f"parameter {beyond[0]}"
-    shape = _shape(data)
-    if shape:
-        return shape
+    if not isinstance(data.get("model"), str):
+        return "no model"
+    reason = passage.protocol.why_not(data)
+    if reason:
+        return reason
     passage.model = data["model"]
-    passage.wants_usage = bool((data.get("stream_options") or {}).get("include_usage"))
+    passage.wants_usage = passage.protocol.wants_usage(data)
     return _configuration(passage.model)
 
 
 _HARMLESS = {b"x-litellm-api-key", b"x-litellm-call-id", b"x-litellm-end-user-id", b"x-litellm-customer-id"}
-
-
-def _shape(data: dict[str, Any]) -> str:
-    """What is missing or of a wrong type, so that LiteLLM says it in its own words."""
-    messages = data.get("messages")
-    if not isinstance(data.get("model"), str):
-        return "no model"
-    if not isinstance(messages, list) or not messages or not all(map(_is_message, messages)):
-        return "messages of a wrong shape"
-    if data.get("stream") not in (None, True, False):
-        return "stream of a wrong type"
-    options = data.get("stream_options")
-    if options is not None and (not isinstance(options, dict) or not data.get("stream") or options.keys() - {"include_usage"}):
-        return "stream_options"
-    if isinstance(data.get("tool_choice"), dict) and not data.get("stream"):
-        # the engine ends such an answer with the reason "stop", as OpenAI does; LiteLLM makes "tool_calls" of it
-        return "tool_choice of one function"
-    if isinstance(data.get("metadata"), str):
-        return "metadata of a wrong type"
-    return ""
-
-
-def _is_message(item: object) -> bool:
-    return isinstance(item, dict) and "role" in item and isinstance(item.get("content"), (str, list, type(None)))
 
 
 def _configuration(model: str) -> str:
@@ -104,9 +74,10 @@ def _configuration(model: str) -> str:
     from litellm.proxy import proxy_server
 
     router, settings = proxy_server.llm_router, proxy_server.general_settings
-    if router is None or model not in router.model_names:
+    deployments = router.get_model_list(model_name=model) if router else None
+    if not deployments:
         return "not a route of this gateway"
-    if any(item["litellm_params"]["model"].partition("/")[0] != "hosted_vllm" for item in router.get_model_list(model_name=model) or ()):
+    if any(item["litellm_params"]["model"].partition("/")[0] != PROVIDER for item in deployments):
         return "a route with another provider"
     if router.fallbacks or router.context_window_fallbacks or router.content_policy_fallbacks or router.num_retries:
         return "fallbacks or retries"

@@ -10,7 +10,7 @@ import json
 import re
 from typing import Any
 
-_END = b"\n\n"
+END = b"\n\n"
 _USAGE_ONLY = b'"choices":[]'
 _ERROR = b'data: {"error":'
 _MODEL = re.compile(rb'"model":"[^"\\]*"')
@@ -23,14 +23,15 @@ class Names:
     read `reasoning_content`. Quotes within a JSON string are escaped, so the bytes `"model":"x"` are never part of a text.
     """
 
-    def __init__(self, model: str, others: tuple[tuple[bytes, bytes], ...]) -> None:
-        self._wanted = b'"model":%b' % json.dumps(model).encode()
+    def __init__(self, model: str, others: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+        self.model = model
+        self.wanted = b'"model":%b' % json.dumps(model).encode()
         self._others = others
 
     def replacements(self, start: bytes) -> tuple[tuple[bytes, bytes], ...]:
         """Pairs of bytes for `bytes.replace`, given the start of an answer, which names the model."""
         found = _MODEL.search(start)
-        return ((found[0], self._wanted), *self._others) if found and found[0] != self._wanted else self._others
+        return ((found[0], self.wanted), *self._others) if found and found[0] != self.wanted else self._others
 
     def apply(self, body: bytes) -> bytes:
         """A whole answer with the client's names."""
@@ -40,10 +41,10 @@ class Names:
 
 
 class EventStream:
-    """One answer's events: `feed` gives what the client gets of each read."""
+    """One answer's events: `feed` gives what the client gets of each read. What is in an event is the protocol's, in `look`."""
 
-    def __init__(self, names: Names, wants_usage: bool) -> None:
-        self._names, self._wants_usage = names, wants_usage
+    def __init__(self, names: Names) -> None:
+        self.names = names
         self._replacements: tuple[tuple[bytes, bytes], ...] = ()
         self._rest = b""
         self.first = self.usage = self.last = self.failed = b""
@@ -53,22 +54,23 @@ class EventStream:
         """What to send on after this read; may be empty while an event is incomplete."""
         if self._rest:
             data, self._rest = self._rest + data, b""
-        if not data.endswith(_END):
-            cut = data.rfind(_END) + 2
+        if not data.endswith(END):
+            cut = data.rfind(END) + 2
             if cut == 1:
                 self._rest = data
                 return b""
             data, self._rest = data[:cut], data[cut:]
         if not self.first:
-            self.first = data[: data.find(_END)]
-            self._replacements = self._names.replacements(self.first)
-        self.events += data.count(_END)
-        if b'"finish_reason":"' in data:
-            self.last = data
-        if _ERROR in data:
-            self.failed = data[data.find(_ERROR) :].partition(_END)[0]
-        if _USAGE_ONLY in data:
-            data = self._take_usage(data)
+            self.first = data[: data.find(END)]
+            self._replacements = self.names.replacements(self.first)
+        self.events += data.count(END)
+        return self.look(data)
+
+    def look(self, data: bytes) -> bytes:
+        """Note what whole events say of the end; gives them as the client gets them."""
+        raise NotImplementedError
+
+    def rename(self, data: bytes) -> bytes:
         for old, new in self._replacements:
             data = data.replace(old, new)
         return data
@@ -78,19 +80,59 @@ class EventStream:
         data, self._rest = self._rest, b""
         return data
 
-    def _take_usage(self, data: bytes) -> bytes:
-        events = data.split(_END)
-        self.usage = next(event for event in events if _USAGE_ONLY in event)
-        return data if self._wants_usage else _END.join(event for event in events if event is not self.usage)
-
     def body(self, event: bytes) -> dict[str, Any]:
         """The JSON of one event; empty where it has none."""
         start = event.find(b"data: {")
         try:
-            found = json.loads(event[start + 6 :].partition(_END)[0]) if start >= 0 else {}
+            found = json.loads(event[start + 6 :].partition(END)[0]) if start >= 0 else {}
         except ValueError:
             return {}
         return found if isinstance(found, dict) else {}
+
+    def found_usage(self) -> dict[str, Any]:
+        """The usage that the engine reported at the end; empty where it did not come to that."""
+        usage = self.body(self.usage).get("usage")
+        return usage if isinstance(usage, dict) else {}
+
+    def prompt_tokens(self) -> int | None:
+        """Of an answer that has not come to its end, where the engine said it at the start."""
+        return None
+
+    def tokens(self) -> int:
+        """How many tokens came, as far as events tell."""
+        return self.events
+
+    def failure(self) -> str:
+        """The engine's word about why it failed."""
+        return str((self.body(self.failed).get("error") or {}).get("message"))
+
+    def finish_reason(self) -> str | None:
+        return None
+
+
+class ChoiceStream(EventStream):
+    """Chat completions, and text completions, whose first event is text already: `roles` is 0."""
+
+    def __init__(self, names: Names, wants_usage: bool, roles: int = 1) -> None:
+        super().__init__(names)
+        self._wants_usage, self._roles = wants_usage, roles
+
+    def look(self, data: bytes) -> bytes:
+        if b'"finish_reason":"' in data:
+            self.last = data
+        if _ERROR in data:
+            self.failed = data[data.find(_ERROR) :].partition(END)[0]
+        if _USAGE_ONLY in data:
+            data = self._take_usage(data)
+        return self.rename(data)
+
+    def _take_usage(self, data: bytes) -> bytes:
+        events = data.split(END)
+        self.usage = next(event for event in events if _USAGE_ONLY in event)
+        return data if self._wants_usage else END.join(event for event in events if event is not self.usage)
+
+    def tokens(self) -> int:
+        return max(self.events - self._roles, 0)
 
     def finish_reason(self) -> str | None:
         return self.last.rpartition(b'"finish_reason":"')[2].partition(b'"')[0].decode() or None

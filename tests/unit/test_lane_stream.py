@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from slipway.gateway.lane_stream import EventStream, Names
+from slipway.gateway.lane_stream import ChoiceStream, Names
 
 REASONING = ((b'"reasoning":', b'"reasoning_content":'),)
 USAGE = b'data: {"id":"1","model":"demo","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}}\n\n'
@@ -17,8 +17,8 @@ def event(**delta: Any) -> bytes:
     return b"data: " + json.dumps({"id": "1", "model": "demo", "choices": [choice]}, separators=(",", ":")).encode() + b"\n\n"
 
 
-def stream(wants_usage: bool = False, model: str = "demo") -> EventStream:
-    return EventStream(Names(model, REASONING), wants_usage)
+def stream(wants_usage: bool = False, model: str = "demo") -> ChoiceStream:
+    return ChoiceStream(Names(model, REASONING), wants_usage)
 
 
 def test_events_pass_as_they_are() -> None:

@@ -6,15 +6,25 @@ import json
 import re
 from typing import Any
 
-from tests.e2e.conformance.differences import VARYING, without_nothing
+from tests.e2e.conformance.differences import HEADERS_OF_CHAT, VARYING, WITHOUT_HEADERS, without_nothing
 
 _NO_TEXT = ("<think>", "</think>")
 # what an answer is known by: different each time, also through the same gateway
-_ONCE = {"id", "created", "system_fingerprint", "provider_specific_fields", "stop_reason"}
+_ONCE = {"id", "created", "system_fingerprint", "provider_specific_fields"}
+_CACHE = ("cache_creation_input_tokens", "cache_read_input_tokens")
+# of one protocol: the engine's reason of the end, beside the protocol's; a thought's signature, which is a random number
+_ONCE_IN = {
+    "chat": {"stop_reason"},
+    "completions": {"stop_reason"},
+    "messages": {"signature"},
+    "responses": {"created_at", "item_id", "call_id", "completed_at"},
+}
 
 
-def level_headers(headers: Any) -> dict[str, str]:
-    return {name: ("" if name in VARYING else level_text(value)) for name, value in sorted(headers.items()) if name != "content-length"}
+def level_headers(headers: Any, protocol: str) -> dict[str, str]:
+    left_out = ("content-length", *HEADERS_OF_CHAT) if protocol in WITHOUT_HEADERS else ("content-length",)
+    kept = {name: value for name, value in sorted(headers.items()) if not name.startswith(left_out)}
+    return {name: ("" if name in VARYING else level_text(value)) for name, value in kept.items()}
 
 
 def level_body(protocol: str, content_type: str, text: str) -> Any:
@@ -22,7 +32,10 @@ def level_body(protocol: str, content_type: str, text: str) -> Any:
     if content_type.startswith("text/event-stream"):
         return _LEVEL_STREAM[protocol](events(text))
     try:
-        return _level_json(json.loads(text))
+        body = json.loads(text)
+        if protocol == "messages" and isinstance(body, dict) and "content" in body:
+            body["content"] = [block for block in body["content"] if block.get("text") != ""]
+        return _level_json(body, protocol)
     except ValueError:
         return text
 
@@ -39,11 +52,14 @@ def events(text: str) -> list[Any]:
     return found
 
 
-def _level_json(value: Any) -> Any:
+def _level_json(value: Any, protocol: str = "chat") -> Any:
     if isinstance(value, dict):
-        return without_nothing({name: _level_json(item) for name, item in value.items() if name not in _ONCE})
+        once = (
+            _ONCE | _ONCE_IN.get(protocol, set()) | ({name for name in _CACHE if value.get(name) == 0} if protocol == "messages" else set())
+        )
+        return without_nothing({name: _level_json(item, protocol) for name, item in value.items() if name not in once})
     if isinstance(value, list):
-        return [_level_json(item) for item in value]
+        return [_level_json(item, protocol) for item in value]
     if isinstance(value, str):
         return level_text(value)
     return value
@@ -120,7 +136,7 @@ def _add_choice(kept: dict[str, Any], choice: dict[str, Any], note: Any) -> None
         note("finish")
         kept["finish_reason"] = choice["finish_reason"]
     for name, value in choice.items():
-        if name not in ("index", "delta", "logprobs", "finish_reason", *_ONCE) and value is not None:
+        if name not in ("index", "delta", "logprobs", "finish_reason", "stop_reason", *_ONCE) and value is not None:
             kept[name] = value
 
 
@@ -132,4 +148,78 @@ def _add_call(kept: dict[str, Any], call: dict[str, Any]) -> None:
     kept["arguments"] = kept.get("arguments", "") + (function.get("arguments") or "")
 
 
-_LEVEL_STREAM = {"chat": level_chat_stream}
+def level_completion_stream(found: list[Any]) -> dict[str, Any]:
+    """The choices of a completion's stream put together."""
+    choices: dict[int, dict[str, Any]] = {}
+    rest: list[Any] = []
+    for _, data in found:
+        if data == "[DONE]" or "error" in data:
+            rest.append(data if data == "[DONE]" else _level_json(data))
+            continue
+        for choice in data["choices"]:
+            kept = choices.setdefault(choice["index"], {"index": choice["index"], "text": "", "logprobs": {}})
+            kept["text"] += choice.get("text") or ""
+            kept["finish_reason"] = choice.get("finish_reason") or kept.get("finish_reason")
+            for name, values in (choice.get("logprobs") or {}).items():
+                kept["logprobs"].setdefault(name, []).extend(values or ())
+        if (data.get("usage") or {}).get("total_tokens"):
+            rest.append({name: value for name, value in _level_json(data["usage"]).items() if name != "completion_tokens_details"})
+    return {"choices": [without_nothing(choices[index]) for index in sorted(choices)], "rest": rest}
+
+
+def level_message_stream(found: list[Any]) -> dict[str, Any]:
+    """A message put together from its events, and their sequence: runs of the same kind count once."""
+    blocks: list[dict[str, Any]] = []
+    sequence: list[str] = []
+    rest: list[Any] = []
+    for name, data in found:
+        kind = data["type"] + (f" {data['delta']['type']}" if data["type"] == "content_block_delta" else "")
+        assert name == data["type"]
+        if kind == "ping" or kind == "content_block_delta signature_delta":
+            continue
+        if not sequence or sequence[-1] != kind:
+            sequence.append(kind)
+        if data["type"] == "content_block_start":
+            assert data["index"] == len(blocks)
+            blocks.append(_level_json(data["content_block"], "messages"))
+        elif data["type"] == "content_block_delta":
+            [(field, text)] = [(field, text) for field, text in data["delta"].items() if field != "type"]
+            blocks[data["index"]][field] = blocks[data["index"]].get(field, "") + text
+        elif data["type"] == "message_start":
+            rest.append(_level_json({**data["message"], "usage": None}, "messages"))
+        elif data["type"] != "content_block_stop":
+            rest.append(_level_json(data, "messages"))
+    return {"blocks": blocks, "sequence": sequence, "rest": rest}
+
+
+def level_response_stream(found: list[Any]) -> list[Any]:
+    """The events, with runs of pieces of one text put together."""
+    kept: list[dict[str, Any]] = []
+    for name, data in found:
+        if data == "[DONE]":
+            continue
+        assert name in ("", data["type"])
+        event = _level_json({field: value for field, value in data.items() if field not in ("sequence_number", "model")}, "responses")
+        if "response" in event:
+            event["response"].pop("model")
+        if kept and "delta" in data and kept[-1]["type"] == data["type"]:
+            kept[-1]["delta"] = kept[-1].get("delta", "") + data["delta"]
+            kept[-1].get("logprobs", []).extend(event.get("logprobs", []))
+        else:
+            kept.append(event)
+    return kept
+
+
+_LEVEL_STREAM = {
+    "chat": level_chat_stream,
+    "completions": level_completion_stream,
+    "messages": level_message_stream,
+    "responses": level_response_stream,
+}
+
+
+def without_fields(value: Any, names: tuple[str, ...]) -> Any:
+    """`value` without the fields that a case names as different, at any depth."""
+    if isinstance(value, dict):
+        return {name: without_fields(item, names) for name, item in value.items() if name not in names}
+    return [without_fields(item, names) for item in value] if isinstance(value, list) else value

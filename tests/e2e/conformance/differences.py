@@ -44,9 +44,75 @@ DIFFERENCES = (
         "events without text pass too",
     ),
     Difference("a stream of several choices", "each choice has its role and finish_reason", "only the first has", "LiteLLM loses them"),
+    Difference(
+        "completions: logprobs, choices and token ids",
+        "streamed logprobs; a choice per prompt and per n; prompts of token ids",
+        "no streamed logprobs; all streamed choices are choice 0; status 500 for token ids",
+        "LiteLLM loses them, and knows no token ids for this provider",
+    ),
+    Difference(
+        "completions: usage of a stream",
+        "once, where the client asks for it; exact in the spend row",
+        "zeros on every event, and in the spend row too unless the client asks",
+        "the engine is always asked",
+    ),
+    Difference(
+        "completions, messages: headers",
+        "those that chat completions have",
+        "without the engine's own (llm_provider-…), cost and timing",
+        "one code makes them",
+    ),
+    Difference(
+        "messages: stop_reason",
+        "stop_sequence with the sequence; tool_use for a tool that the client forced",
+        "end_turn",
+        "the translation to chat completions loses it",
+    ),
+    Difference(
+        "messages: tools with names beyond 64 letters", "the model reads them whole", "cut, with a hash", "the engine has no such limit"
+    ),
+    Difference(
+        "messages: texts of several system blocks",
+        "read one behind the other, as the count of tokens does",
+        "the same, or with a new line between: the chat template decides",
+        "the engine puts them together",
+    ),
+    Difference("messages: empty text before a tool_use", "none", "a text block without text", "the engine leaves it out"),
+    Difference(
+        "messages: usage",
+        "the prompt's tokens in message_start already; counts of cached tokens, 0 where the engine does not count them",
+        "0 in message_start; no counts of cached tokens at the end",
+        "clients add them up",
+    ),
+    Difference("messages: signature of a thought", "a random number", "none", "Anthropic's clients expect one"),
+    Difference(
+        "messages: api_base and kinds of tokens in a spend row",
+        "…/v1/messages; no count of tokens of thought",
+        "…/v1/chat/completions; with it",
+        "the engine's /v1/messages does not tell",
+    ),
+    Difference(
+        "messages: a route's repetition_penalty of 1, and min_p and penalties of 0",
+        "not sent: the engine's /v1/messages takes none; they change nothing unless the model's generation_config.json has others",
+        "sent",
+        "routes with other values pass",
+    ),
+    Difference("responses: end of a stream", "response.completed", "the same, and data: [DONE]", "as OpenAI sends it"),
+    Difference(
+        "responses: model within a stream",
+        "the client's name, in the response",
+        "the engine's name in the response, the client's beside it on every event",
+        "as OpenAI sends it",
+    ),
     Difference("usage_object of a spend row", "what the engine sent", "the same with empty fields added", "nothing is added"),
     Difference("traceback of a failed request's spend row", "has the lane in it", "has not", "the lane has asked LiteLLM to try again"),
 )
+
+# headers that LiteLLM has for chat completions, and not for the protocols named here
+WITHOUT_HEADERS = ("completions", "messages")
+HEADERS_OF_CHAT = (
+    "llm_provider-", "x-litellm-overhead-duration", "x-litellm-callback-duration", "x-litellm-model-api-base", "x-litellm-response-cost",
+)  # fmt: skip
 
 # headers whose values differ from one request to the next, or that describe the bytes themselves
 VARYING = frozenset({
@@ -62,8 +128,16 @@ VARYING_COLUMNS = frozenset({
 _VARYING_METADATA = frozenset({"litellm_call_id", "queue_time_seconds", "litellm_overhead_time_ms", "user_api_key_spend"})
 
 
-def level_row(row: dict[str, Any]) -> dict[str, Any]:
+def level_row(row: dict[str, Any], protocol: str) -> dict[str, Any]:
     """A spend row without what varies, and without fields that hold nothing."""
+    if protocol in ("completions", "messages"):
+        row = _without_kinds(row)
+    if protocol == "completions" and row.get("status") != "failure":
+        row = {**row, **dict.fromkeys(("prompt_tokens", "completion_tokens", "total_tokens"))}
+    if protocol == "responses":
+        row = {**row, "metadata": {**(row.get("metadata") or {}), "additional_usage_values": None}}
+    if protocol == "messages":
+        row = {**row, "api_base": str(row["api_base"]).replace("/chat/completions", "/messages")}
     metadata = {name: value for name, value in (row.get("metadata") or {}).items() if name not in _VARYING_METADATA and value is not None}
     if "error_information" in metadata:
         metadata["error_information"] = {name: value for name, value in metadata["error_information"].items() if name != "traceback"}
@@ -71,6 +145,12 @@ def level_row(row: dict[str, Any]) -> dict[str, Any]:
     levelled = without_nothing({**kept, "metadata": metadata})
     assert isinstance(levelled, dict)
     return levelled
+
+
+def _without_kinds(row: dict[str, Any]) -> dict[str, Any]:
+    """A row without what its metadata tell about kinds of tokens."""
+    names = ("usage_object", "additional_usage_values")
+    return {**row, "metadata": {name: value for name, value in (row.get("metadata") or {}).items() if name not in names}}
 
 
 def without_nothing(value: Any) -> Any:
