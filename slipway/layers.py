@@ -179,6 +179,7 @@ def _override_key(written: str) -> tuple[str, Problem | None]:
 
 
 def did_you_mean(word: str, known: Sequence[str] | Mapping[str, object]) -> str:
-    """`did you mean X?` for the nearest known word, or nothing."""
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"did you mean {near[0]}?" if near else ""
+    """`did you mean X?` for the nearest known word, or nothing. What all flags or all of vLLM's variables begin with does not count."""
+    bare = {name.lstrip("-").removeprefix("VLLM_"): name for name in known}
+    near = difflib.get_close_matches(word.lstrip("-").removeprefix("VLLM_"), list(bare), n=1, cutoff=0.6)
+    return f"did you mean {bare[near[0]]}?" if near else ""

@@ -147,6 +147,18 @@ def read_recipe(folder: Path, name: str) -> tuple[Recipe | None, list[Problem]]:
     return (None, [problem]) if problem else parse_recipe(name, label, text, folder)
 
 
+def read_bare_recipe(folder: Path, name: str) -> Recipe | None:
+    """Nothing but the command of a model file that has mistakes, so that its flags can be checked all the same."""
+    label = f"{folder.name}/{name}.yml"
+    try:
+        check_name(name)
+        text, problem = read_text(folder / f"{name}.yml", label)
+    except (FileNotFoundError, UsageError):
+        return None
+    command = None if problem else read_command(read_document(label, text))[0]
+    return Recipe(name, label, command, {}, {}) if command else None
+
+
 def parse_recipe(name: str, path: str, text: str, folder: Path | None = None) -> tuple[Recipe | None, list[Problem]]:
     """Type one model file; gives the recipe, or None with every problem found in the file.
 

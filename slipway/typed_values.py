@@ -115,12 +115,12 @@ def json_or_text(text: str) -> Any:
 
 
 def merge_key(whole: str, name: str, text: str) -> str | None:
-    """The JSON object `whole` with the key that `name` (`--flag.key`) stands for set to `text`; None where it is no object.
+    """The JSON object `whole` with the key that `name` (`--flag.key`) stands for set to `text`; None for no object and for no text.
 
     By the rules of vLLM's own reader (FlexibleArgumentParser): `--flag.key+` adds to a list.
     """
     try:
-        value = read_json(whole)
+        value = read_json(whole) if text else None
     except ValueError:
         return None
     path = name.partition(".")[2]

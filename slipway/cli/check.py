@@ -9,6 +9,7 @@ from slipway.configuration import configure, read_library
 from slipway.engines.base import Findings
 from slipway.engines.schema import version_meant
 from slipway.errors import ConfigError
+from slipway.recipe import model_names, read_bare_recipe
 
 
 @click.command("check")
@@ -19,7 +20,9 @@ def command(names: tuple[str, ...], overrides: tuple[str, ...]) -> None:
     app = make_app(overrides)
     recipes, problems = read_library(app.sources, names)
     found = Findings(tuple(problems))
-    for recipe in recipes.values():
+    broken = [name for name in names or model_names(app.sources.models) if name not in recipes]
+    bare = [recipe for name in broken if (recipe := read_bare_recipe(app.sources.models, name))]
+    for recipe in (*recipes.values(), *bare):
         for variant, hardware in recipe.editions():
             try:
                 configuration = configure(app.sources, recipe, variant, hardware)

@@ -101,7 +101,7 @@ def stack() -> Iterator[Stack]:
     environ = {name: value for name, value in os.environ.items() if not re.match(r"LITELLM_|VLLM_|HF_|DATABASE_URL|MODEL$", name)}
     port = free_port()
     environ |= {"STACK_NAME": f"e2e-{os.getpid()}", "GATEWAY_PORT": str(port), "ENGINE_PORT": str(free_port()), "RUNTIME": "local"}
-    stack = Stack(environ, port, overrides=("--enable-log-requests=", "MAX_PARALLEL_REQUESTS=4"))
+    stack = Stack(environ, port, overrides=("--enable-log-requests=", "MAX_PARALLEL_REQUESTS=4", "litellm.min_tokens=1"))
     try:
         launch = stack.up()
         assert launch.returncode == 0, launch.stderr

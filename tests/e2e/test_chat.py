@@ -19,6 +19,8 @@ CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required"
 OPENAI_TOOL: Any = {"type": "function", "function": {"name": "get_weather", "description": "Weather in a city", "parameters": CITY}}
 ANTHROPIC_TOOL: Any = {"name": "get_weather", "description": "Weather in a city", "input_schema": CITY}
 WEATHER: Any = [{"role": "user", "content": "What is the weather in Paris?"}]
+# the recipe's sampling, and a key that is no setting: the stack's `-o litellm.min_tokens=1` is the same as one in a model file
+RECIPES = ("temperature=0.2", "top_p=0.9", "top_k=20", "repetition_penalty=1.0", "max_tokens=512", "min_tokens=1,")
 GREEDY = {"temperature": 0}  # the Anthropic SDK has no argument for it any more
 CAPITAL: Any = [{"role": "user", "content": "What is the capital of France?"}]
 
@@ -137,7 +139,7 @@ def test_a_client_that_says_nothing_gets_the_recipes_sampling_at_the_engine(stac
     stack.chat("Hello").raise_for_status()
 
     sampling = last_sampling(stack, before)
-    for part in ("temperature=0.2", "top_p=0.9", "top_k=20", "repetition_penalty=1.0", "max_tokens=512"):
+    for part in RECIPES:
         assert part in sampling
 
 
@@ -166,7 +168,7 @@ def test_defaults_reach_the_engine_through_the_responses_protocol_too(stack: Sta
 
     sampling = last_sampling(stack, before)
     assert answer.output_text
-    for part in ("temperature=0.2", "top_p=0.9", "top_k=20", "repetition_penalty=1.0", "max_tokens=512"):
+    for part in RECIPES:
         assert part in sampling
 
 

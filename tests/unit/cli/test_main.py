@@ -166,8 +166,8 @@ BAD_INPUT = {
         "models/demo.yml:3: --port 9 is a flag that Slipway sets itself (remove it; set ENGINE_PORT)",
     ),
     "a flag twice": (
-        {"models/demo.yml": "command: vllm serve a/b --x 1 --x 2\n"},
-        "models/demo.yml:1: --x is given twice: line 1 has --x already",
+        {"models/demo.yml": "command: vllm serve a/b --seed 1 --seed 2\n"},
+        "models/demo.yml:1: --seed is given twice: line 1 has --seed already",
     ),
     "env that is no text": (
         {"models/demo.yml": COMMAND + "env:\n  A: 1\n"},
@@ -189,6 +189,15 @@ def test_bad_input_is_one_message_with_file_and_line_and_exit_2(
     before = sorted(checkout.rglob("*"))
     assert run("check", "demo") == (2, "", f"error: {message}\n")
     assert sorted(checkout.rglob("*")) == before
+
+
+def test_check_names_the_mistakes_of_a_command_beside_those_of_the_file(checkout: Path, run: Callable[..., Say]) -> None:
+    (checkout / "models/demo.yml").write_text("command: vllm serve a/b --kv-cache-dtpye fp8 --seed x\nlitellm: {top_p: 3}\n")
+    assert run("check") == (2, "", (
+        "error: models/demo.yml:1: --seed must be a whole number, not 'x'\n"
+        "models/demo.yml:1: vLLM 0.32.0 has no flag --kv-cache-dtpye (did you mean --kv-cache-dtype?)\n"
+        "models/demo.yml:2: litellm.top_p must be between 0.001 and 1, not 3\n"
+    ))  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["../demo", "a/b", "..", "/etc/passwd"])
