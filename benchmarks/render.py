@@ -26,6 +26,9 @@ def make_library(folder: Path) -> None:
     """COUNT copies of the repository's model files, without aliases because those must be unique."""
     shutil.copy(ROOT / "vars.env", folder)
     (folder / "models").mkdir()
+    # what model files name beside themselves
+    for beside in (path for path in (ROOT / "models").iterdir() if path.is_dir()):
+        (folder / "models" / beside.name).symlink_to(beside)
     texts = [path.read_text() for path in sorted((ROOT / "models").glob("*.yml"))]
     for number in range(COUNT):
         lines = texts[number % len(texts)].splitlines(keepends=True)

@@ -77,6 +77,14 @@ def test_each_device_has_its_image_and_its_access(checkout: Path, device: str, i
     assert (service["image"], list(service), service["environment"]) == (image, keys, [f"ENGINE_DEVICE={device}"])
 
 
+def test_the_log_of_every_container_is_bounded() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    bounded = {"driver": "json-file", "options": {"max-size": "20m", "max-file": "5"}}
+    assert {name: service["logging"] for name, service in services.items()} == dict.fromkeys(
+        ("vllm-node", "litellm", "litellm_db"), bounded
+    )
+
+
 def test_amd_gpus_are_chosen_by_a_variable(checkout: Path) -> None:
     assert engine(plan(checkout, "GPUS=0,2", device="rocm"))["environment"] == ["ENGINE_DEVICE=rocm", "HIP_VISIBLE_DEVICES=0,2"]
 
