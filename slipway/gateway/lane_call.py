@@ -137,6 +137,8 @@ class Stream:
         message: dict[str, Any] = {"type": "http.response.body", "body": self._first, "more_body": True}
         await first(message)
         message = dict(message)
+        if client := direct_client(rest):
+            await self._connection.pipe(Pipe(self.events, client), client.flow.drain)
         while data := await self._connection.read():
             if out := self.events.feed(data):
                 message["body"] = out
@@ -152,6 +154,29 @@ class Stream:
 
     def abort(self) -> None:
         self._connection.abort()
+
+
+class Pipe:
+    """From the engine's socket to the client's without a task between them: uvicorn's `send` for a body in chunks, written out.
+
+    Called with what has arrived; says whether the client keeps up.
+    """
+
+    def __init__(self, events: EventStream, client: Any) -> None:
+        self._feed, self._client = events.feed, client
+        self._write, self._flow = client.transport.write, client.flow
+
+    def __call__(self, data: bytes) -> bool:
+        out = self._feed(data)
+        if out and not self._client.disconnected:
+            self._write(b"%x\r\n%b\r\n" % (len(out), out))
+        return not self._flow.write_paused
+
+
+def direct_client(send: Any) -> Any:
+    """uvicorn's own side of an answer that it sends in chunks; None where something else is the server."""
+    cycle: Any = getattr(send, "__self__", None)
+    return cycle if cycle.__class__.__module__ == "uvicorn.protocols.http.httptools_impl" and cycle.chunked_encoding else None
 
 
 class StreamedResponse:

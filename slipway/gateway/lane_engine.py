@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable, Callable
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -30,6 +31,7 @@ class Connection(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._error: BaseException | None = None
         self._paused = False
+        self._sink: Callable[[bytes], bool] | None = None
         self._reset()
 
     def _reset(self) -> None:
@@ -38,7 +40,7 @@ class Connection(asyncio.Protocol):
         self._size = 0
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
-        self.complete = False
+        self.complete = self._stays = False
         self._has_head = False
 
     # what the transport calls
@@ -51,9 +53,13 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
             self._fail(EngineGone(f"the engine's answer is no HTTP: {error}"))
-        if self._size > HIGH_WATER and not self._paused:
-            self._paused = True
-            self._transport.pause_reading()
+        if self._sink is not None:
+            if self._parts and not self._sink(self._take_parts()):
+                self._pause()
+            elif not (self.complete or self._error):
+                return  # nobody waits for anything
+        elif self._size > HIGH_WATER:
+            self._pause()
         self._wake()
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -76,12 +82,14 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         self.complete = True
+        # asked later, the parser says no: by then it waits for the next answer
+        self._stays = bool(self._parser.should_keep_alive())
 
     # what the lane calls
 
     @property
     def reusable(self) -> bool:
-        return self.complete and not self._error and not self._transport.is_closing() and bool(self._parser.should_keep_alive())
+        return self._stays and not self._error and not self._transport.is_closing()
 
     @property
     def closing(self) -> bool:
@@ -100,19 +108,52 @@ class Connection(asyncio.Protocol):
             if self.complete:
                 return b""
             await self._wait()
-        data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-        self._parts.clear()
-        self._size = 0
-        if self._paused:
-            self._paused = False
-            self._transport.resume_reading()
+        data = self._take_parts()
+        self._go_on()
         return data
+
+    async def pipe(self, sink: Callable[[bytes], bool], drained: Callable[[], Awaitable[None]]) -> None:
+        """Hand what arrives to `sink` in the moment in which it arrives, until the answer is complete. Raises EngineGone.
+
+        `sink` says whether the client keeps up; where it does not, the engine's socket is not read until `drained` returns.
+        """
+        try:
+            self._sink = sink
+            if self._parts and not sink(self._take_parts()):
+                self._pause()
+            else:
+                self._go_on()
+            while self._paused or not self.complete:
+                if self._paused:
+                    await drained()
+                    self._go_on()
+                else:
+                    await self._wait()
+        finally:
+            self._sink = None
 
     async def read_all(self) -> bytes:
         parts = []
         while data := await self.read():
             parts.append(data)
         return b"".join(parts)
+
+    def _take_parts(self) -> bytes:
+        data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        self._parts.clear()
+        self._size = 0
+        return data
+
+    def _pause(self) -> None:
+        if not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def _go_on(self) -> None:
+        if self._paused:
+            self._paused = False
+            if not self._transport.is_closing():
+                self._transport.resume_reading()
 
     def abort(self, error: BaseException | None = None) -> None:
         """Drop the connection at once: the engine then stops computing for it."""
