@@ -29,8 +29,8 @@ from benchmarks.gateway_process import Gateway, gateway_python, launched_stack
 from benchmarks.timing import ROOT
 
 _TOKENS = 256
-_PARTS = {"paced": 20.0, "unpaced": 0.0, "plain": 0.0, "idle": 1000.0}  # milliseconds between two tokens
-_STUBS = {20.0: 0, 0.0: 1, 1000.0: 2}  # interval -> port after the first
+_PARTS = {"paced": 20, "unpaced": 0, "plain": 0, "idle": 1000}  # milliseconds between two tokens
+_WARM = 1.5  # seconds of each load that do not count
 
 
 @dataclass(frozen=True)
@@ -50,27 +50,21 @@ class Row:
 
 
 @contextmanager
-def stubs(port: int) -> Iterator[None]:
-    """One stub for each interval, on consecutive ports."""
-    processes = [
-        subprocess.Popen([
-            gateway_python(), "-m", "benchmarks.stub_engine", "--port", str(port + offset), "--interval", str(interval),
-            "--tokens", str(_TOKENS),
-        ], cwd=ROOT)
-        for interval, offset in _STUBS.items()
-    ]  # fmt: skip
+def stub(port: int) -> Iterator[str]:
+    """Run the stub; gives its address."""
+    argv = [gateway_python(), "-m", "benchmarks.stub_engine", "--port", str(port), "--tokens", str(_TOKENS)]
+    process = subprocess.Popen(argv, cwd=ROOT)
     try:
-        yield
+        yield f"http://127.0.0.1:{port}"
     finally:
-        for process in processes:
-            process.terminate()
-            process.wait()
+        process.terminate()
+        process.wait()
 
 
 def measure(part: str, streams: int, target: str, url: str, key: str, seconds: float, process: psutil.Process | None) -> Row:
     """One load on one target."""
     argv = [gateway_python(), "-m", "benchmarks.load", "--url", url, "--key", key, "--streams", str(streams), "--seconds", str(seconds)]
-    argv += ["--warm", "2"] + (["--plain"] if part == "plain" else [])
+    argv += ["--warm", str(_WARM)] + (["--plain"] if part == "plain" else ["--pause", str(_PARTS[part])])
     before = _cpu(process)
     done = subprocess.run(argv, cwd=ROOT, check=True, capture_output=True, text=True)
     used = _cpu(process) - before
@@ -80,7 +74,7 @@ def measure(part: str, streams: int, target: str, url: str, key: str, seconds: f
     first = found["first"] or [0.0]
     return Row(
         part, streams, target, found["events_per_s"], found["requests_per_s"], statistics.median(first) * 1000,
-        first[min(len(first) - 1, int(len(first) * 0.99))] * 1000, found["errors"], used / (seconds + 2),
+        first[min(len(first) - 1, int(len(first) * 0.99))] * 1000, found["errors"], used / (seconds + _WARM),
         process.memory_info().rss / 1e6 if process else 0,
     )  # fmt: skip
 
@@ -93,19 +87,18 @@ def _cpu(process: psutil.Process | None) -> float:
 def run(options: argparse.Namespace) -> list[Row]:
     rows: list[Row] = []
     parts, streams = options.parts.split(","), [int(count) for count in options.streams.split(",")]
-    with launched_stack(options.port) as stack, stubs(options.port + 10), tempfile.TemporaryDirectory() as folder:
+    loads = [(part, count) for part in parts for count in ([1000] if part == "idle" else streams)]
+    with launched_stack(options.port) as stack, stub(options.port + 10) as engine, tempfile.TemporaryDirectory() as folder:
         key = stack.make_key()
         for target in options.targets.split(","):
-            for part in parts:
-                stub = f"http://127.0.0.1:{options.port + 10 + _STUBS[_PARTS[part]]}"
-                counts = [1000] if part == "idle" else streams
-                if target == "direct":
-                    rows += [_shown(measure(part, count, target, stub, "none", options.seconds, None)) for count in counts]
-                    continue
-                gateway = Gateway(stack, Path(folder), options.port + 20, stub, lane=target == "slipway")
-                with gateway.running() as process:
-                    measure(part, 4, target, gateway.url, key, 2, process)  # nobody's first requests count
-                    rows += [_shown(measure(part, count, target, gateway.url, key, options.seconds, process)) for count in counts]
+            if target == "direct":
+                rows += [_shown(measure(part, count, target, engine, "none", options.seconds, None)) for part, count in loads]
+                continue
+            gateway = Gateway(stack, Path(folder), options.port + 20, engine, stock=target == "stock")
+            with gateway.running() as process:
+                for part in parts:
+                    measure(part, 4, target, gateway.url, key, 1, process)  # nobody's first requests count
+                rows += [_shown(measure(part, count, target, gateway.url, key, options.seconds, process)) for part, count in loads]
     return rows
 
 

@@ -46,7 +46,7 @@ def launched_stack(port: int) -> Iterator[LaunchedStack]:
     """`./runMe.sh up demo` under a name of its own, brought down at the end."""
     name = f"benchmark-{port}"
     environ = os.environ | {"STACK_NAME": name, "GATEWAY_PORT": str(port), "ENGINE_PORT": str(port + 1), "RUNTIME": "local"}
-    environ |= {"MAX_PARALLEL_REQUESTS": "100000"}
+    environ |= {"MAX_PARALLEL_REQUESTS": "100000", "GATEWAY_WORKERS": "1"}
     subprocess.run([str(ROOT / "runMe.sh"), "up", "demo"], env=environ, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         yield LaunchedStack(environ, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port + 1}", build_paths(ROOT, environ, name).run)
@@ -56,13 +56,14 @@ def launched_stack(port: int) -> Iterator[LaunchedStack]:
 
 @dataclass(frozen=True)
 class Gateway:
-    """One more gateway of a stack: its start script and configuration, with another engine, port and setting of the lane."""
+    """One more gateway of a stack: its start script and configuration, with another engine and port; `stock`: without any of Slipway's
+    code in LiteLLM's process."""
 
     stack: LaunchedStack
     folder: Path
     port: int
     engine: str
-    lane: bool
+    stock: bool = False
     hooks: str = ""  # further start-up hooks of LiteLLM
     environ: Mapping[str, str] = field(default_factory=dict)
 
@@ -87,9 +88,11 @@ class Gateway:
         text = (self.stack.run / "generated/config.yaml").read_text()
         text = re.sub(r"api_base: .*", f"api_base: {self.engine}/v1", text)
         config = self.folder / "config.yaml"
-        config.write_text(re.sub(r"  LANE: .*", f"  LANE: '{'on' if self.lane else 'off'}'", text))
+        config.write_text(text)
         start = (self.stack.run / "gateway.sh").read_text()
         start = start[start.index("export PATH=") :].replace(f"{self.stack.run}/generated/config.yaml", str(config))
+        if self.stock:
+            start = re.sub(r"export (LITELLM_WORKER_STARTUP_HOOKS|PYTHONPATH)=.*\n", "", start)
         if self.hooks:
             start = re.sub(r"(LITELLM_WORKER_STARTUP_HOOKS=\S+)", rf"\1,{self.hooks}", start)
         script = self.folder / "gateway.sh"

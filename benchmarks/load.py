@@ -1,6 +1,6 @@
 """A load generator that costs next to nothing: N clients, each with one connection and one request after the other.
 
-    python -m benchmarks.load --url URL --streams N --seconds S [--key KEY] [--plain] [--warm S]
+    python -m benchmarks.load --url URL --streams N --seconds S [--key KEY] [--plain | --pause MS] [--warm S]
 
 Runs with the gateway's Python, which has uvloop. Prints one JSON object: requests, events, their rates, errors, the times to
 the first token in seconds (time to the answer with --plain), and the CPU that it used itself.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import random
 import resource
 import time
 from dataclasses import dataclass, field
@@ -18,6 +19,9 @@ from typing import cast
 from urllib.parse import urlsplit
 
 import uvloop
+
+_MOST = 9999  # tokens, more than the stub's answers have
+_LIMIT = b'"max_tokens": %4d'
 
 
 @dataclass
@@ -41,6 +45,8 @@ class Client(asyncio.Protocol):
         self._request, self._streams, self._counts, self._done = request, streams, counts, done
         self._head, self._left, self._sent, self._waiting = b"", -1, 0.0, False
         self._tail = b""
+        # the first answer is of any length, so that streams end evenly spread over time, as they do in the long run
+        self._next = request.replace(_LIMIT % _MOST, _LIMIT % random.randrange(1, 257))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
@@ -54,7 +60,8 @@ class Client(asyncio.Protocol):
 
     def _send(self) -> None:
         self._sent, self._head, self._left, self._waiting, self._tail = time.perf_counter(), b"", -1, True, b""
-        self._transport.write(self._request)
+        self._transport.write(self._next)
+        self._next = self._request
 
     def data_received(self, data: bytes) -> None:
         if self._left == -1:
@@ -98,11 +105,12 @@ class Client(asyncio.Protocol):
                 self._send()
 
 
-def build_request(url: str, key: str, streams: bool) -> bytes:
+def build_request(url: str, key: str, streams: bool, pause: int) -> bytes:
+    """The stub takes `seed` for the milliseconds between two tokens."""
     parts = urlsplit(url)
-    body = {"model": "vllm_agent", "messages": [{"role": "user", "content": "Say something."}], "max_tokens": 4096}
+    body: dict[str, object] = {"model": "vllm_agent", "messages": [{"role": "user", "content": "Say something."}], "max_tokens": _MOST}
     if streams:
-        body["stream"] = True
+        body |= {"stream": True, "seed": pause}
     text = json.dumps(body).encode()
     head = (
         f"POST /v1/chat/completions HTTP/1.1\r\nhost: {parts.netloc}\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\n"
@@ -120,12 +128,13 @@ class Load:
     seconds: float
     warm: float
     plain: bool
+    pause: int
 
 
 async def run_load(load: Load) -> Counts:
     loop = asyncio.get_running_loop()
     parts = urlsplit(load.url)
-    request = build_request(load.url, load.key, not load.plain)
+    request = build_request(load.url, load.key, not load.plain, load.pause)
     started = time.perf_counter() + load.warm
     counts = Counts(started, started + load.seconds)
     waits = []
@@ -152,8 +161,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--warm", type=float, default=2)
     parser.add_argument("--plain", action="store_true", help="without streaming")
+    parser.add_argument("--pause", type=int, default=0, help="milliseconds between two tokens")
     options = parser.parse_args()
-    counts = uvloop.run(run_load(Load(options.url, options.key, options.streams, options.seconds, options.warm, options.plain)))
+    load = Load(options.url, options.key, options.streams, options.seconds, options.warm, options.plain, options.pause)
+    counts = uvloop.run(run_load(load))
     used = resource.getrusage(resource.RUSAGE_SELF)
     print(
         json.dumps(

@@ -115,7 +115,7 @@ def main() -> None:
     with launched_stack(options.port) as stack, tempfile.TemporaryDirectory() as folder:
         tasks = Path(folder) / "tasks"
         hooks = "benchmarks.watchdog:count_tasks"
-        gateway = Gateway(stack, Path(folder), options.port + 20, stack.engine, lane=True, hooks=hooks, environ={"TASKS": str(tasks)})
+        gateway = Gateway(stack, Path(folder), options.port + 20, stack.engine, hooks=hooks, environ={"TASKS": str(tasks)})
         with gateway.running() as process:
             asyncio.run(soak(stack, gateway, options, Seen(time.monotonic() + 5)))  # what the first requests open stays open
             time.sleep(8)

@@ -1,8 +1,9 @@
 """An engine that costs next to nothing: answers prepared as bytes, in vLLM's form, with a pause between two tokens.
 
-    python -m benchmarks.stub_engine --port N [--interval MS] [--tokens N]
+    python -m benchmarks.stub_engine --port N [--tokens N]
 
-Runs with the gateway's Python, which has uvloop. `--interval 0` sends a whole answer in few writes, as fast as it is read.
+Runs with the gateway's Python, which has uvloop. The request's `seed` is the pause in milliseconds; without one a whole answer is
+sent in few writes, as fast as it is read. A streamed answer has `max_tokens` tokens, at most N.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from typing import Any, cast
 
 import uvloop
 
+_LIMIT = re.compile(rb'"max_tokens": *(\d+)')
+_PAUSE = re.compile(rb'"seed": ?(\d+)')
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _HEAD = b"HTTP/1.1 200 OK\r\ndate: Thu, 01 Jan 2026 00:00:00 GMT\r\nserver: uvicorn\r\n"
 _BURST = 64  # unpaced: events in one write
@@ -40,6 +43,7 @@ class Answers:
     usage: bytes
     done: bytes
     whole: bytes
+    models: bytes
 
 
 def prepare_answers(model: str, tokens: int) -> Answers:
@@ -51,7 +55,7 @@ def prepare_answers(model: str, tokens: int) -> Answers:
 
     message = {"role": "assistant", "content": " token" * tokens, "tool_calls": []}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "length"}
-    body = json.dumps({**_stem(model), "object": "chat.completion", "choices": [choice], "usage": usage}).encode()
+    body = {**_stem(model), "object": "chat.completion", "choices": [choice], "usage": usage}
     return Answers(
         first=_HEAD + b"content-type: text/event-stream; charset=utf-8\r\ntransfer-encoding: chunked\r\n\r\n"
         + _chunk(delta({"role": "assistant", "content": ""})),
@@ -59,32 +63,62 @@ def prepare_answers(model: str, tokens: int) -> Answers:
         last=_chunk(delta({"content": ""}, "length")),
         usage=_chunk(_event({**_stem(model), "object": "chat.completion.chunk", "choices": [], "usage": usage})),
         done=_chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n",
-        whole=_HEAD + b"content-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body) + body,
+        whole=_json(body),
+        models=_json({"object": "list", "data": [{"id": model, "object": "model", "max_model_len": 32768}]}),
     )  # fmt: skip
+
+
+def _json(body: dict[str, Any]) -> bytes:
+    text = json.dumps(body).encode()
+    return _HEAD + b"content-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(text) + text
 
 
 def _stem(model: str) -> dict[str, Any]:
     return {"id": "chatcmpl-0123456789abcdef", "created": 1767225600, "model": model}
 
 
+class Steps:
+    """The engine's step: one timer, at which every running request with this pause (in seconds) gets its next token."""
+
+    def __init__(self, pause: float) -> None:
+        self._pause = pause
+        self._loop = asyncio.get_running_loop()
+        self._running: set[Connection] = set()
+        self._due = 0.0
+
+    def add(self, connection: Connection) -> None:
+        if not self._running:
+            self._due = self._loop.time() + self._pause
+            self._loop.call_at(self._due, self._step)
+        self._running.add(connection)
+
+    def discard(self, connection: Connection) -> None:
+        self._running.discard(connection)
+
+    def _step(self) -> None:
+        for connection in tuple(self._running):
+            connection.send_token()
+        if self._running:
+            self._due += self._pause
+            self._loop.call_at(self._due, self._step)
+
+
 class Connection(asyncio.Protocol):
     """One keep-alive connection; requests come one after the other."""
 
-    def __init__(self, answers: Answers, tokens: int, interval: float) -> None:
-        self._answers, self._tokens, self._interval = answers, tokens, interval
-        self._loop = asyncio.get_running_loop()
+    def __init__(self, answers: Answers, tokens: int, steps: dict[int, Steps]) -> None:
+        self._answers, self._tokens, self._all_steps = answers, tokens, steps
+        self._steps: Steps | None = None  # of the answer that is being sent
         self._buffer = b""
         self._left = 0  # tokens still to be sent
         self._usage = self._paused = False
-        self._due = 0.0
-        self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
 
     def connection_lost(self, error: Exception | None) -> None:
-        if self._timer:
-            self._timer.cancel()
+        if self._steps:
+            self._steps.discard(self)
         self._left = 0
 
     def pause_writing(self) -> None:
@@ -92,7 +126,7 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._paused = False
-        if self._left and not self._interval:
+        if self._left and not self._steps:
             self._burst()
 
     def data_received(self, data: bytes) -> None:
@@ -104,30 +138,39 @@ class Connection(asyncio.Protocol):
         end = head + 4 + (int(length[1]) if length else 0)
         if len(self._buffer) < end:
             return
-        body, self._buffer = self._buffer[head:end], self._buffer[end:]
-        self._answer(body)
+        request, self._buffer = self._buffer[:end], self._buffer[end:]
+        if request.startswith(b"GET "):
+            self._transport.write(self._answers.models)
+        else:
+            self._answer(request[head:])
 
     def _answer(self, body: bytes) -> None:
         if b'"stream":true' not in body and b'"stream": true' not in body:
             self._transport.write(self._answers.whole)
             return
         self._usage = b'"include_usage":true' in body or b'"include_usage": true' in body
-        self._left = self._tokens
+        limit = _LIMIT.search(body)
+        self._left = min(self._tokens, int(limit[1])) if limit else self._tokens
         self._transport.write(self._answers.first)
-        if self._interval:
-            self._due = self._loop.time() + self._interval
-            self._timer = self._loop.call_at(self._due, self._token)
-        else:
+        found = _PAUSE.search(body)
+        pause = int(found[1]) if found else 0
+        if not pause:
+            self._steps = None
             self._burst()
-
-    def _token(self) -> None:
-        self._left -= 1
-        if not self._left:
-            self._finish(self._answers.token)
             return
-        self._transport.write(self._answers.token)
-        self._due += self._interval
-        self._timer = self._loop.call_at(self._due, self._token)
+        if pause not in self._all_steps:
+            self._all_steps[pause] = Steps(pause / 1000)
+        self._steps = self._all_steps[pause]
+        self._steps.add(self)
+
+    def send_token(self) -> None:
+        self._left -= 1
+        if self._left:
+            self._transport.write(self._answers.token)
+        else:
+            if self._steps:
+                self._steps.discard(self)
+            self._finish(self._answers.token)
 
     def _burst(self) -> None:
         while self._left and not self._paused:
@@ -142,21 +185,21 @@ class Connection(asyncio.Protocol):
         self._transport.write(tokens + self._answers.last + (self._answers.usage if self._usage else b"") + self._answers.done)
 
 
-async def serve(port: int, tokens: int, interval: float) -> None:
-    """Serve until cancelled; `interval` is in seconds."""
+async def serve(port: int, tokens: int) -> None:
+    """Serve until cancelled."""
     answers = prepare_answers("vllm_agent", tokens)
+    steps: dict[int, Steps] = {}
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(answers, tokens, interval), "127.0.0.1", port, backlog=2048)
+    server = await loop.create_server(lambda: Connection(answers, tokens, steps), "127.0.0.1", port, backlog=2048)
     await server.serve_forever()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--interval", type=float, default=20.0, help="milliseconds between two tokens; 0: no pause")
-    parser.add_argument("--tokens", type=int, default=64)
+    parser.add_argument("--tokens", type=int, default=256)
     options = parser.parse_args()
-    uvloop.run(serve(options.port, options.tokens, options.interval / 1000))
+    uvloop.run(serve(options.port, options.tokens))
 
 
 if __name__ == "__main__":
