@@ -2,9 +2,9 @@
 
 Each file of `recorded/` is one request: path with query, headers, body. A text of the tool's own stands there as its
 length only, `{{9203 characters}}`; reading a file fills in that many characters, so that prompts are as long as they were.
-Recorded from Claude Code 2.1.329, Codex 0.169.0 and OpenCode 1.18.33, asked to create hello.txt, before the tool's call
-and after it; and what Claude Code sends beside that: a session's title (with a terminal only), a conversation to be compacted,
-and the counts that /context asks for.
+Recorded from Claude Code 2.1.329, Codex 0.169.0, OpenCode 1.18.33 and Continue 1.5.47, asked to create hello.txt, before the
+tool's call and after it; and what Claude Code sends beside that: a session's title (with a terminal only), a conversation to be
+compacted, and the counts that /context asks for.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -28,11 +29,10 @@ def test_langchain_chats_streams_calls_tools_and_gives_structured_answers(stack:
     assert list(found["structured"]) == ["city"]
 
 
-def test_llm_answers_with_a_model_of_its_own_file(stack: Stack, tmp_path: Path) -> None:
-    # docs/clients.md shows this file
-    (tmp_path / "extra-openai-models.yaml").write_text(
-        f"- model_id: slipway\n  model_name: vllm_agent\n  api_base: {stack.url}/v1\n  api_key_name: slipway\n"
-    )
+def test_llm_answers_with_the_file_that_the_page_shows(stack: Stack, tmp_path: Path) -> None:
+    page = (ROOT / "docs/clients.md").read_text(encoding="utf-8")
+    [entry] = re.findall(r"^```yaml\n(- model_id: .*?)^```$", page, re.MULTILINE | re.DOTALL)
+    (tmp_path / "extra-openai-models.yaml").write_text(entry.replace("http://127.0.0.1:4000", stack.url))
     env = {"LLM_USER_PATH": str(tmp_path), "LLM_LOAD_PLUGINS": ""}
     assert run_tool(["llm", "keys", "set", "slipway", "--value", MASTER_KEY], tmp_path, env).returncode == 0
     done = run_tool(["llm", "-m", "slipway", "-o", "temperature", "0", "What is the capital of France?"], tmp_path, env)

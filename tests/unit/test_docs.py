@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import runpy
 import shlex
@@ -161,3 +162,12 @@ def test_the_gateways_page_lists_the_intended_differences() -> None:
     table = "\n".join(["| where | the lane | LiteLLM | why |", "|---|---|---|---|", *rows])
 
     assert f"<!-- differences -->\n{table}\n<!-- end of differences -->" in read("docs/gateway.md")
+
+
+def test_the_page_of_clients_names_the_versions_that_the_tests_run() -> None:
+    wanted = json.loads(read("tests/clients/package.json"))["dependencies"]
+    [said] = re.findall(r"^The tests run (.*?) against", read("docs/clients.md"), re.MULTILINE | re.DOTALL)
+
+    assert re.findall(r"\d+\.\d+\.\d+", said) == [
+        wanted[name] for name in ("@anthropic-ai/claude-code", "@openai/codex", "opencode-ai", "@continuedev/cli")
+    ]
