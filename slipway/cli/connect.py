@@ -56,7 +56,8 @@ def command(tool: str, words: tuple[str, ...], action: str | None, yes: bool, ov
         _apply(journal, journal.plan_undo(), yes, undo=True)
         return
     access = app.launcher().access()
-    access = replace(access, images=reads_images(access.url, access.key, AGENT_ROUTE))
+    if client.tells_images:
+        access = replace(access, images=reads_images(access.url, access.key, AGENT_ROUTE))
     _warn(access, client)
     if action == "write":
         _write(client, access, journal, yes)

@@ -54,6 +54,7 @@ CLIENT = Client(
     program="aider",
     install="pip install aider-chat",
     snippet=snippet,
+    tells_images=True,
     changes=changes,
     start=start,
     after="aider",

@@ -46,6 +46,7 @@ class Client:
     snippet: Callable[[Access], str]
     changes: Callable[[Access, Environ], tuple[FileChange, ...]] | None = None
     start: Callable[[Access, Path], Start] | None = None  # the path is a folder for its file
+    tells_images: bool = False  # its settings say whether the model reads images
     language: str = "sh"  # of the snippet
     after: str = ""  # what to do once the configuration is written
 

@@ -52,6 +52,7 @@ CLIENT = Client(
     program="cn",
     install="the Continue extension, or: npm install -g @continuedev/cli",
     snippet=snippet,
+    tells_images=True,
     language="yaml",
     changes=changes,
     start=start,

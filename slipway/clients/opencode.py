@@ -50,6 +50,7 @@ CLIENT = Client(
     program="opencode",
     install="npm install -g opencode-ai",
     snippet=snippet,
+    tells_images=True,
     changes=changes,
     start=lambda access, folder: Start(("opencode",), variables(access)),
     after="opencode",

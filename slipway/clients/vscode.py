@@ -37,6 +37,7 @@ CLIENT = Client(
     program="code",
     install="VS Code 1.122 or newer",
     snippet=snippet,
+    tells_images=True,
     language="jsonc",
     changes=changes,
     after="VS Code's model picker",

@@ -278,6 +278,9 @@ def test_a_model_that_reads_images_is_offered_as_one() -> None:
     model = opencode["provider"]["slipway"]["models"]["vllm_agent"]
     aider = CLIENTS["aider"].snippet(seeing)
 
+    assert {name for name in NAMES if CLIENTS[name].snippet(seeing) != CLIENTS[name].snippet(ACCESS)} == {
+        name for name in NAMES if CLIENTS[name].tells_images
+    }
     assert jsonc.read(CLIENTS["vscode"].snippet(seeing))[0]["models"][0]["vision"] is True
     assert yaml.safe_load(CLIENTS["continue"].snippet(seeing))["models"][0]["capabilities"] == ["tool_use", "image_input"]
     assert (model["attachment"], model["modalities"]) == (True, {"input": ["text", "image"], "output": ["text"]})
