@@ -17,7 +17,8 @@ from slipway.gateway.lane_stream import END, EventStream, Names
 _SENT = (
     "max_tokens", "metadata", "stop_sequences", "system", "temperature", "tool_choice", "tools", "top_k", "top_p", "chat_template_kwargs",
 )  # fmt: skip
-_TAKEN = frozenset({*_SENT, "model", "messages", "stream", "thinking", "output_config", "context_management"})
+# safeguards, which Claude Code sends in auto mode, are for Anthropic's own servers
+_TAKEN = frozenset({*_SENT, "model", "messages", "stream", "thinking", "output_config", "context_management", "safeguards"})
 # vLLM's /v1/messages takes no such parameters; these values change nothing, unless generation_config.json has others
 _NEUTRAL = {"min_p": 0, "repetition_penalty": 1, "presence_penalty": 0, "frequency_penalty": 0}
 _BLOCKS = {"text", "image", "tool_use", "tool_result", "thinking", "redacted_thinking"}

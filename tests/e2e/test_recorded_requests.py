@@ -20,6 +20,9 @@ def test_a_recorded_request_is_answered_by_a_whole_stream(stack: Stack, name: st
 
     assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (200, "text/event-stream"), answer.text
     check_stream(recording.path, answer.text)
+    # only what is held to a schema is LiteLLM's to translate
+    expected = "pass; output_config" if "format" in recording.body.get("output_config", {}) else "hit"
+    assert answer.headers["x-slipway-lane"] in (expected, "pass; LANE=off")
 
 
 @pytest.mark.parametrize("name", [*COUNTS, "claude-code-first"])
