@@ -57,7 +57,7 @@ DIFFERENCES = (
         "the engine is always asked",
     ),
     Difference(
-        "completions, messages: headers",
+        "completions, messages, embeddings: headers",
         "those that chat completions have",
         "without the engine's own (llm_provider-…), cost and timing",
         "one code makes them",
@@ -109,7 +109,7 @@ DIFFERENCES = (
 )
 
 # headers that LiteLLM has for chat completions, and not for the protocols named here
-WITHOUT_HEADERS = ("completions", "messages")
+WITHOUT_HEADERS = ("completions", "messages", "embeddings")
 HEADERS_OF_CHAT = (
     "llm_provider-", "x-litellm-overhead-duration", "x-litellm-callback-duration", "x-litellm-model-api-base", "x-litellm-response-cost",
 )  # fmt: skip
