@@ -14,6 +14,8 @@ def test_plain_compose_launches_switches_and_stops(stack: DockerSandbox) -> None
     stack.compose("up", "--detach", env={"MODEL": "tiny"})
     stack.wait_ready()
     assert (stack.status()["model"], stack.chat().status) == ("tiny", 200)
+    bounded = {"Type": "json-file", "Config": {"max-size": "20m", "max-file": "5"}}
+    assert [stack.inspect(part)["HostConfig"]["LogConfig"] for part in ("engine", "gateway", "database")] == [bounded] * 3
     stack.compose("up", "--detach", env={"MODEL": "other"})
     wait_until(lambda: stack.chat(model="other").status == 200, "the other model answers")
     assert stack.chat(model="tiny").status == 404

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 
+import pytest
 import yaml
 
 from tests.integration.docker_sandbox import DockerSandbox, docker
@@ -23,6 +26,24 @@ def test_no_engine(stack: DockerSandbox) -> None:
     assert (status, message) == (1, (
         "error: no Docker engine answers at unix:///nowhere/docker.sock\n"
         f"hint: start it: sudo systemctl start docker; {LOCAL}\n"
+    ))  # fmt: skip
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give the engine's socket to another user")
+def test_a_user_who_may_not_use_the_socket(stack: DockerSandbox) -> None:
+    address = stack.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    socket = Path(address.removeprefix("unix://"))
+    before = socket.stat()
+    # for root without these two capabilities the socket's permissions count, as they do for anybody else
+    command = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", str(stack.root / "runMe.sh"), "up", "tiny"]
+    try:
+        os.chown(socket, 65534, 65534)
+        done = subprocess.run(command, env=stack.environ, capture_output=True, text=True, timeout=60, check=False)
+    finally:
+        os.chown(socket, before.st_uid, before.st_gid)
+    assert (done.returncode, done.stderr[done.stderr.find("error: ") :]) == (1, (
+        f"error: this user may not use the Docker engine's socket {address}\n"
+        f"hint: sudo usermod -aG docker $USER, then log in again; {LOCAL}\n"
     ))  # fmt: skip
 
 
@@ -76,7 +97,9 @@ def test_a_container_that_runs_out_of_memory(stack: DockerSandbox) -> None:
 
 
 def test_an_unhealthy_database_with_its_last_log_lines(stack: DockerSandbox) -> None:
-    override(stack, "litellm_db", healthcheck={"test": ["CMD", "sh", "-c", "echo no way; exit 1"], "interval": "1s", "retries": 2})
+    ready = "until pg_isready -q -h 127.0.0.1; do sleep 0.1; done"
+    check = {"test": ["CMD", "sh", "-c", f"{ready}; echo no way; exit 1"], "interval": "1s", "timeout": "60s", "retries": 2}
+    override(stack, "litellm_db", healthcheck=check)
     status, message = stack.fail("up", "tiny")
     assert (status, message.splitlines()[0]) == (
         1,
