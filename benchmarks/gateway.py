@@ -62,7 +62,8 @@ def stub(port: int) -> Iterator[str]:
 
 
 def measure(part: str, streams: int, target: str, url: str, key: str, seconds: float, process: psutil.Process | None) -> Row:
-    """One load on one target."""
+    """One load on one target, once that has dealt with what an earlier load has left behind."""
+    _settle(process)
     argv = [gateway_python(), "-m", "benchmarks.load", "--url", url, "--key", key, "--streams", str(streams), "--seconds", str(seconds)]
     argv += ["--warm", str(_WARM)] + (["--plain"] if part == "plain" else ["--pause", str(_PARTS[part])])
     before = _cpu(process)
@@ -77,6 +78,13 @@ def measure(part: str, streams: int, target: str, url: str, key: str, seconds: f
         first[min(len(first) - 1, int(len(first) * 0.99))] * 1000, found["errors"], used / (seconds + _WARM),
         process.memory_info().rss / 1e6 if process else 0,
     )  # fmt: skip
+
+
+def _settle(process: psutil.Process | None) -> None:
+    for _ in range(100):
+        if not process or process.cpu_percent(interval=0.3) < 15:
+            return
+    raise SystemExit("the gateway is still busy 30 s after a load has ended")
 
 
 def _cpu(process: psutil.Process | None) -> float:
