@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import subprocess
@@ -37,8 +38,8 @@ class Part:
         self.leader.wait(10)
 
     def clean(self) -> None:
-        for process in find_leftovers([self.pid_file]) if self.pid_file.exists() else []:
-            process.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            self.child.kill()
         self.leader.kill()
         self.leader.wait(10)
         assert self.leader.stdout is not None
