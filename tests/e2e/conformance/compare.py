@@ -204,7 +204,8 @@ def level_response_stream(found: list[Any]) -> list[Any]:
             event["response"].pop("model")
         if kept and "delta" in data and kept[-1]["type"] == data["type"]:
             kept[-1]["delta"] = kept[-1].get("delta", "") + data["delta"]
-            kept[-1].get("logprobs", []).extend(event.get("logprobs", []))
+            if event.get("logprobs"):  # which piece has the first ones depends on how the engine cut the text
+                kept[-1].setdefault("logprobs", []).extend(event["logprobs"])
         else:
             kept.append(event)
     return kept
