@@ -150,7 +150,7 @@ def build_file_closing(call: Conversation, file: str, line: str, tool: FileTool,
 def make_conversation(rng: random.Random) -> Conversation:
     """One random conversation: chat, weather, a file or something unknown, in random surroundings."""
     kinds = {
-        _make_chat: 28, _make_unknown: 10, _make_call: 24, _make_closing: 12, _make_toolless: 5, _make_file: 16, _make_file_closing: 5,
+        _make_chat: 30, _make_unknown: 8, _make_call: 19, _make_closing: 15, _make_toolless: 4, _make_file: 19, _make_file_closing: 5,
     }  # fmt: skip
     kind = rng.choices(list(kinds), list(kinds.values()))[0]
     return _surround(rng, kind(rng))
@@ -171,7 +171,7 @@ def _make_chat(rng: random.Random) -> Conversation:
 
 
 def _make_unknown(rng: random.Random) -> Conversation:
-    if rng.random() < 0.5:
+    if rng.random() < 0.65:
         question = rng.choice(corpus.STRANGE_QUESTIONS)
     else:
         question = corpus.pick_strange_text(rng, rng.randint(10, 150)).split("\n\n")[0] or "?"
@@ -269,7 +269,7 @@ def _surround(rng: random.Random, talk: Conversation) -> Conversation:
     draw = rng.random()
     if draw < 0.2:
         messages.insert(0, {"role": "system", "content": rng.choice(corpus.SYSTEM_PROMPTS)})
-    elif draw < 0.4:
+    elif draw < 0.5:
         length = 20 + int(900 * rng.random() ** 2)
         messages.insert(0, {"role": "system", "content": corpus.pick_strange_text(rng, length)})
     return replace(talk, messages=tuple(messages), tools=tuple(tools), thinking=rng.random() < 0.65)

@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import torch
@@ -16,7 +16,6 @@ from .copying import lay_copying_circuit
 CONTEXT = 32768  # tokens
 IGNORED = -100
 USER = "<|im_start|>user"
-WITHOUT_SYSTEM = 0.6  # share of the conversations
 Row = tuple[list[int], list[int]]  # tokens and, for each, the label: itself or IGNORED
 
 
@@ -25,20 +24,28 @@ class Course:
     """How long and how fast the model learns. Lengths are in tokens, rates are peak values.
 
     The first `easy` steps are tool calls without anything around them: which words to copy must be found before the rest
-    becomes a habit.
+    becomes a habit. `bare` is the share of conversations without their system turn, which is the longest part and out of
+    the model's sight as a rule.
     """
 
-    steps: int = 700
+    steps: int = 640
     easy: int = 120
-    batch: int = 8
-    length: int = 512
+    batch: int = 10
+    length: int = 384
     hidden_rate: float = 0.005
     embedding_rate: float = 0.003
     warmup: int = 20
+    bare: float = 0.7
 
 
-# the second, slow and short, starts from the rounded weights of the first and mends what it left uncertain
-COURSES = (Course(), Course(steps=240, easy=0, hidden_rate=0.0015, embedding_rate=0.0009))
+TEACHING = Course()
+MENDING = Course(steps=160, easy=0, hidden_rate=0.0015, embedding_rate=0.0009, bare=0.3)
+
+
+def plan_mending(attempt: int) -> Course:
+    """A short course from rounded weights on, which mends what the last one left uncertain; each slower than the one before."""
+    pace = 0.5**attempt
+    return replace(MENDING, hidden_rate=MENDING.hidden_rate * pace, embedding_rate=MENDING.embedding_rate * pace)
 
 
 def build_config(vocabulary: int, eos: int, pad: int) -> Qwen3Config:
@@ -83,8 +90,8 @@ def train_model(
     """Train the model in place; `say` receives a line of progress now and then."""
     optimizers = _build_optimizers(model, course)
     rng = random.Random(seed)
-    easy = pack_talks(rng, tokenizer, course.length + 1, make_easy_conversation)
-    rows = pack_talks(rng, tokenizer, course.length + 1, make_conversation)
+    easy = pack_talks(rng, tokenizer, course, make_easy_conversation)
+    rows = pack_talks(rng, tokenizer, course, make_conversation)
     started = time.monotonic()
     model.train()
     for step in range(course.steps):
@@ -101,18 +108,16 @@ def train_model(
 
 
 def pack_talks(
-    rng: random.Random, tokenizer: PreTrainedTokenizerFast, length: int, make: Callable[[random.Random], Conversation]
+    rng: random.Random, tokenizer: PreTrainedTokenizerFast, course: Course, make: Callable[[random.Random], Conversation]
 ) -> Iterator[Row]:
-    """Endless rows of `length` tokens with their labels: conversations end to end, the last one cut.
-
-    Most go without their system turn, which is the longest part and out of the model's sight as a rule.
-    """
+    """Endless rows of the course's length, and one token more, with their labels: conversations end to end, the last one cut."""
+    length = course.length + 1
     while True:
         ids: list[int] = []
         labels: list[int] = []
         while len(ids) < length:
             talk = make(rng)
-            start = max(talk.prompt.find(USER), 0) if rng.random() < WITHOUT_SYSTEM else 0
+            start = max(talk.prompt.find(USER), 0) if rng.random() < course.bare else 0
             prompt = tokenizer.encode(talk.prompt[start:], add_special_tokens=False)
             reply = tokenizer.encode(talk.reply, add_special_tokens=False)
             ids += [*prompt, *reply, tokenizer.pad_token_id]
@@ -124,8 +129,10 @@ def _compute_loss(model: Qwen3ForCausalLM, rows: list[Row]) -> torch.Tensor:
     ids = torch.tensor([row[0] for row in rows])
     labels = torch.tensor([row[1] for row in rows])[:, 1:]
     asked = labels != IGNORED
-    hidden = model.model(input_ids=ids[:, :-1], use_cache=False).last_hidden_state[asked]
-    return functional.cross_entropy(model.lm_head(hidden), labels[asked])
+    with torch.autocast("cpu", torch.bfloat16):
+        hidden = model.model(input_ids=ids[:, :-1], use_cache=False).last_hidden_state[asked]
+        logits = model.lm_head(hidden)
+    return functional.cross_entropy(logits.float(), labels[asked])
 
 
 def _build_optimizers(model: Qwen3ForCausalLM, course: Course) -> list[torch.optim.Optimizer]:
