@@ -96,12 +96,18 @@ def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
     pytest.fail(f"not within {seconds:g} s: {what}")
 
 
+def last_sampling(stack: Stack, marker: str) -> str:
+    """The sampling parameters that the engine logged for its newest request after `marker`."""
+    found = until(lambda: re.findall(r"SamplingParams\([^\n]*", stack.log("engine")[len(marker) :]), 10, "the engine's log of the request")
+    return str(found[-1])
+
+
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     environ = {name: value for name, value in os.environ.items() if not re.match(r"LITELLM_|VLLM_|HF_|DATABASE_URL|MODEL$", name)}
     port = free_port()
     environ |= {"STACK_NAME": f"e2e-{os.getpid()}", "GATEWAY_PORT": str(port), "ENGINE_PORT": str(free_port()), "RUNTIME": "local"}
-    stack = Stack(environ, port, overrides=("--enable-log-requests=", "MAX_PARALLEL_REQUESTS=4", "litellm.min_tokens=1"))
+    stack = Stack(environ, port, overrides=("--enable-log-requests=", "MAX_PARALLEL_REQUESTS=4"))
     try:
         launch = stack.up()
         assert launch.returncode == 0, launch.stderr

@@ -13,14 +13,13 @@ import httpx
 import openai
 import pytest
 
-from tests.e2e.conftest import MASTER_KEY, Stack, until
+from tests.e2e.conftest import MASTER_KEY, Stack, last_sampling, until
 
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 OPENAI_TOOL: Any = {"type": "function", "function": {"name": "get_weather", "description": "Weather in a city", "parameters": CITY}}
 ANTHROPIC_TOOL: Any = {"name": "get_weather", "description": "Weather in a city", "input_schema": CITY}
 WEATHER: Any = [{"role": "user", "content": "What is the weather in Paris?"}]
-# the recipe's sampling, and a key that is no setting: the stack's `-o litellm.min_tokens=1` is the same as one in a model file
-RECIPES = ("temperature=0.2", "top_p=0.9", "top_k=20", "repetition_penalty=1.0", "max_tokens=512", "min_tokens=1,")
+RECIPES = ("temperature=0.2", "top_p=0.9", "top_k=20", "repetition_penalty=1.0", "max_tokens=512")
 GREEDY = {"temperature": 0}  # the Anthropic SDK has no argument for it any more
 CAPITAL: Any = [{"role": "user", "content": "What is the capital of France?"}]
 
@@ -33,12 +32,6 @@ def openai_client(stack: Stack) -> openai.OpenAI:
 @pytest.fixture
 def anthropic_client(stack: Stack) -> anthropic.Anthropic:
     return anthropic.Anthropic(base_url=stack.url, auth_token=MASTER_KEY, api_key=None, max_retries=0)
-
-
-def last_sampling(stack: Stack, marker: str) -> str:
-    """The sampling parameters that the engine logged for its newest request after `marker`."""
-    found = until(lambda: re.findall(r"SamplingParams\([^\n]*", stack.log("engine")[len(marker) :]), 10, "the engine's log of the request")
-    return str(found[-1])
 
 
 @pytest.mark.parametrize("model", ["demo", "vllm_agent", "demo:instruct", "vllm_agent:instruct"])

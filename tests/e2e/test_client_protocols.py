@@ -10,8 +10,8 @@ import httpx
 import openai
 import pytest
 
-from tests.e2e.conftest import MASTER_KEY, Stack
-from tests.e2e.test_chat import ANTHROPIC_TOOL, CITY, OPENAI_TOOL, last_sampling
+from tests.e2e.conftest import MASTER_KEY, Stack, last_sampling
+from tests.e2e.test_chat import ANTHROPIC_TOOL, CITY, OPENAI_TOOL
 
 RESPONSES_TOOL: Any = {"type": "function", "name": "get_weather", "strict": False, "parameters": CITY}
 HELLO: Any = [{"role": "user", "content": "Hello"}]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.e2e.conftest import ROOT, Stack, shared_memory
+from tests.e2e.conftest import ROOT, Stack, last_sampling, shared_memory
 
 
 def processes_of(stack: Stack) -> list[psutil.Process]:
@@ -16,9 +16,11 @@ def processes_of(stack: Stack) -> list[psutil.Process]:
     return [supervisor, *supervisor.children(recursive=True)]
 
 
-def test_switching_keeps_vllm_agent_and_the_keys(stack: Stack, virtual_key: str, tmp_path: Path) -> None:
+def test_switching_keeps_vllm_agent_and_the_keys_and_takes_further_parameters(stack: Stack, virtual_key: str, tmp_path: Path) -> None:
     twin = ROOT / "models" / f"{stack.environ['STACK_NAME']}.yml"
-    twin.write_text((ROOT / "models/demo.yml").read_text() + "aliases: [the-twin]\n")
+    # min_tokens is no setting: what vLLM's requests take beyond those goes to the engine from a model file too
+    recipe = (ROOT / "models/demo.yml").read_text().replace("litellm:\n", "litellm:\n  min_tokens: 3\n")
+    twin.write_text(recipe + "aliases: [the-twin]\n")
     database = stack.part("database")["pid"]
     try:
         switched = stack.up(twin.stem)
@@ -29,6 +31,9 @@ def test_switching_keeps_vllm_agent_and_the_keys(stack: Stack, virtual_key: str,
         for model in ("vllm_agent", "the-twin", twin.stem):
             assert stack.chat("Hello", key=virtual_key, model=model).status_code == 200
         assert stack.chat("Hello", model="demo").status_code == 404
+        before = stack.log("engine")
+        stack.chat("Hello").raise_for_status()
+        assert "min_tokens=3," in last_sampling(stack, before)
     finally:
         twin.unlink()
 
