@@ -85,5 +85,6 @@ def gateway_ready(url: str) -> bool:
 
 def first_answer(url: str, key: Secret, model: str) -> Answer:
     """One token through gateway and engine; `user` keeps it out of the usage report."""
-    body = {"model": model, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1, "user": LAUNCH_USER}
+    # a recipe may ask for more min_tokens, which the engine refuses beside one token
+    body = {"model": model, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1, "min_tokens": 0, "user": LAUNCH_USER}
     return get(f"{url}/v1/chat/completions", key=key, body=body, timeout=300)

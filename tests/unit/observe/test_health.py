@@ -92,6 +92,7 @@ def test_the_first_answer_is_one_token_with_the_key_under_a_name_of_its_own(url:
         "model": "demo",
         "messages": [{"role": "user", "content": "Hi"}],
         "max_tokens": 1,
+        "min_tokens": 0,
         "user": "slipway-launch",
     }
 
