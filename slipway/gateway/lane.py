@@ -97,7 +97,12 @@ class Marker:
                 message["headers"] = [*message.get("headers", ()), (HEADER, passage.verdict.encode("latin-1", "replace"))]
             await send(message)
 
-        await self._app(scope, receive, mark)
+        try:
+            await self._app(scope, receive, mark)
+        finally:
+            # the server's own object of this request holds the scope, and `send` is a method of it: without this, all that belongs
+            # to the request would wait for the garbage collector
+            del scope[_SCOPE_KEY]
 
 
 class Entrance:

@@ -181,7 +181,7 @@ class Account:
         came = events.tokens()
         self._log(events, {"prompt_tokens": prompt, "completion_tokens": came, "total_tokens": prompt + came})
 
-    async def finish_broken(self, error: Exception, events: EventStream) -> bytes:
+    async def finish_broken(self, error: str, events: EventStream) -> bytes:
         """Log a stream that the engine broke off; gives the events that tell the client so, as LiteLLM ends such a stream."""
         return self.protocol.broken(await self._fail(f"the engine broke off: {error}"), events)
 

@@ -196,18 +196,20 @@ class StreamedResponse:
         headers = [(name.lower().encode("latin-1"), str(value).encode("latin-1")) for name, value in self._headers.items()]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         watcher = asyncio.ensure_future(_gone(receive, stream))
-        error: EngineGone | None = None
+        broken = ""
         try:
             await stream.relay(send, self._passage.send)
         except EngineGone as problem:
-            error = problem
+            broken = str(problem)
         finally:
             watcher.cancel()
             stream.close()
         if stream.left:
             await stream.account.finish_left(stream.events)
-        elif error:
-            await send({"type": "http.response.body", "body": await stream.account.finish_broken(error, stream.events), "more_body": False})
+        elif broken:
+            await send(
+                {"type": "http.response.body", "body": await stream.account.finish_broken(broken, stream.events), "more_body": False}
+            )
         else:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
             await stream.account.finish_stream(stream.events)

@@ -29,7 +29,7 @@ class Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._waiter: asyncio.Future[None] | None = None
-        self._error: BaseException | None = None
+        self._error = ""  # why it ended before the answer did; no exception, which would keep all that it has come through
         self._paused = False
         self._sink: Callable[[bytes], bool] | None = None
         self._reset()
@@ -52,7 +52,7 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
-            self._fail(EngineGone(f"the engine's answer is no HTTP: {error}"))
+            self._fail(f"the engine's answer is no HTTP: {error}")
         if self._sink is not None:
             if self._parts and not self._sink(self._take_parts()):
                 self._pause()
@@ -64,8 +64,9 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         if not self.complete:
-            self._error = self._error or EngineGone(str(error or "the engine closed the connection"))
+            self._error = self._error or str(error or "the engine closed the connection")
         self._wake()
+        del self._parser  # it has methods of this object
 
     # what the parser calls
 
@@ -155,11 +156,11 @@ class Connection(asyncio.Protocol):
             if not self._transport.is_closing():
                 self._transport.resume_reading()
 
-    def abort(self, error: BaseException | None = None) -> None:
+    def abort(self) -> None:
         """Drop the connection at once: the engine then stops computing for it."""
-        self._fail(error or EngineGone("the gateway gave up"))
+        self._fail("the gateway gave up")
 
-    def _fail(self, error: BaseException) -> None:
+    def _fail(self, error: str) -> None:
         self._error = self._error or error
         self._transport.abort()
         self._wake()
@@ -171,11 +172,11 @@ class Connection(asyncio.Protocol):
 
     async def _wait(self) -> None:
         if self._error:
-            raise self._error
+            raise EngineGone(self._error)
         self._waiter = self._loop.create_future()
         await self._waiter
         if self._error and not self._parts and not self.complete:
-            raise self._error
+            raise EngineGone(self._error)
 
 
 class Engines:

@@ -92,6 +92,7 @@ def _settle() -> None:
     the C library gives the memory back that only the start has needed."""
     gc.collect()
     gc.freeze()
+    gc.collect()  # it comes around to old objects when they have grown by a quarter since the last time: counted without the frozen ones
     with contextlib.suppress(AttributeError):  # musl has no such function
         ctypes.CDLL(None).malloc_trim(0)
 

@@ -4,8 +4,10 @@ python -m tests.integration.lane_relay slow|broken
 """
 
 import asyncio
+import gc
 import json
 import sys
+import weakref
 from typing import Any, cast
 
 from slipway.gateway.lane_engine import EngineGone, Engines
@@ -58,19 +60,25 @@ async def relay(breaks_off: bool) -> dict[str, Any]:
     connection = await engines.start(url, b"", b"{}")
     error = ""
     try:
-        await asyncio.wait_for(connection.pipe(sink, drained), 30)
+        async with asyncio.timeout(30):
+            await connection.pipe(sink, drained)
     except EngineGone as problem:
         error = type(problem).__name__
     kept = connection.reusable
     engines.give_back(url, connection)
     server.close()
+    gone = weakref.ref(connection)
+    del connection
+    await asyncio.sleep(0.05)  # the transport tells its end in a later round of the event loop
     return {
         "bytes": len(got),
         "right": set(got) <= set(PART),
         "came while the client was slow": held[1:] != held[:1],
         "kept": kept,
         "error": error,
+        "left for the garbage collector": gone() is not None and not kept,
     }
 
 
+gc.disable()
 sys.stdout.write(json.dumps(asyncio.run(relay(sys.argv[1] == "broken"))))
