@@ -16,6 +16,7 @@ ENVIRONMENT = {
     "LITELLM_WORKER_STARTUP_HOOKS": ",".join(f"slipway.gateway.{name}:install" for name in HOOKS),
     "LITELLM_MODE": "PRODUCTION",
     "LITELLM_LOG": "WARNING",
+    "SPEND_LOG_WRITE_BATCH_MAX_ROWS": "25",
 }
 
 # Why each of them is there; `explain` shows it.
@@ -25,6 +26,7 @@ REASONS = {
     "LITELLM_WORKER_STARTUP_HOOKS": "what Slipway adds inside the gateway's process",
     "LITELLM_MODE": "LiteLLM reads no .env file of the folder that it starts in",
     "LITELLM_LOG": "warnings and errors only: a line per request would cost more than the request",
+    "SPEND_LOG_WRITE_BATCH_MAX_ROWS": "a query of LiteLLM's 100 rows takes so long to write down that streams stand still meanwhile",
     "PYTHONPATH": "what Slipway adds inside the gateway's process, and a sitecustomize.py that makes imports quicker",
     "PRISMA_QUERY_ENGINE_BINARY": "the query engine as WebAssembly, in place of a program from Prisma's servers",
     "PRISMA_CLI_QUERY_ENGINE_TYPE": "the query engine is a program of its own",

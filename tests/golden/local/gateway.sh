@@ -13,6 +13,7 @@ export LITELLM_LOCAL_MODEL_COST_MAP=True
 export LITELLM_WORKER_STARTUP_HOOKS=slipway.gateway.outage:install,slipway.gateway.responses:install,slipway.gateway.counting:install,slipway.gateway.fitting_hook:install,slipway.gateway.once:install,slipway.gateway.lane:install,slipway.gateway.warm:install
 export LITELLM_MODE=PRODUCTION
 export LITELLM_LOG=WARNING
+export SPEND_LOG_WRITE_BATCH_MAX_ROWS=25
 export PRISMA_QUERY_ENGINE_BINARY=/slipway/.slipway/envs/gateway-0123456789ab/prisma/query_engine.mjs
 export PRISMA_CLI_QUERY_ENGINE_TYPE=binary
 export PRISMA_BINARY_CACHE_DIR=/slipway/.slipway/envs/gateway-0123456789ab/prisma
