@@ -64,7 +64,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         if not self.complete:
-            self._error = self._error or str(error or "the engine closed the connection")
+            self._error = self._error or str(error or "") or "the engine closed the connection"
         self._wake()
         del self._parser  # it has methods of this object
 

@@ -1,6 +1,6 @@
 """Runs with the gateway's Python, which has httptools: one streamed answer through the lane's connection; prints what came of it.
 
-python -m tests.integration.lane_relay slow|broken
+python -m tests.integration.lane_relay slow|broken|wordless
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import sys
 import weakref
 from typing import Any, cast
 
-from slipway.gateway.lane_engine import EngineGone, Engines
+from slipway.gateway.lane_engine import Connection, EngineGone, Engines
 
 PART = b"x" * 1024
 PARTS = 32 * 1024  # 32 MiB: more than the sockets' buffers hold
@@ -80,5 +80,18 @@ async def relay(breaks_off: bool) -> dict[str, Any]:
     }
 
 
+async def lose_without_a_word() -> str:
+    """What a reader hears of a connection that an exception without any text has ended."""
+    connection = Connection()
+    connection.connection_lost(ConnectionAbortedError())
+    try:
+        async with asyncio.timeout(5):
+            await connection.read()
+    except EngineGone as error:
+        return str(error)
+    return ""
+
+
 gc.disable()
-sys.stdout.write(json.dumps(asyncio.run(relay(sys.argv[1] == "broken"))))
+case = sys.argv[1]
+sys.stdout.write(json.dumps(asyncio.run(lose_without_a_word() if case == "wordless" else relay(case == "broken"))))

@@ -21,3 +21,7 @@ def test_nothing_is_read_for_a_slow_client_and_all_arrives_in_the_end(gateway_fo
 def test_an_answer_that_breaks_off_is_an_error_and_its_connection_is_dropped_at_once(gateway_folder: Path) -> None:
     found = {"bytes": 1024, "right": True, "came while the client was slow": False, "kept": False, "error": "EngineGone"}
     assert relay(gateway_folder, "broken") == {**found, "left for the garbage collector": False}
+
+
+def test_a_connection_that_is_lost_without_a_word_is_an_error_too(gateway_folder: Path) -> None:
+    assert relay(gateway_folder, "wordless") == "the engine closed the connection"
