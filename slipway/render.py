@@ -56,15 +56,13 @@ def _to_yaml_scalar(value: object) -> str:
     return _plain_to_yaml(value) if isinstance(value, (str, int, float)) else _to_yaml(value)
 
 
-@lru_cache(maxsize=4096, typed=True)
-def _plain_to_yaml(value: object) -> str:
-    """The same few hundred names, addresses and numbers stand in every file, and PyYAML takes 20 us for each."""
-    return _to_yaml(value)
-
-
 def _to_yaml(value: object) -> str:
     text: str = yaml.dump(value, Dumper=_Dumper, width=10_000, default_flow_style=True)
     return text.removesuffix("\n").removesuffix("\n...")
+
+
+# the same few hundred names, addresses and numbers stand in every file, and PyYAML takes 20 us for each
+_plain_to_yaml = lru_cache(maxsize=4096, typed=True)(_to_yaml)
 
 
 def render_generated(plan: Plan, site: Site, templates: Path) -> tuple[RenderedFile, ...]:

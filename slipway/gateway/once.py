@@ -34,18 +34,22 @@ def install() -> None:
     router.Router._increment_deployment_usage = remember_nothing(router.Router._increment_deployment_usage)
 
 
-def remember(function: Callable[P, R], clock: Callable[[], float] = time.monotonic) -> Callable[P, R]:
-    """`function`, whose answer for the same arguments is asked for again only after KEPT_SECONDS."""
-    known: dict[Any, tuple[float, R]] = {}
+def remember(
+    function: Callable[P, R],
+    clock: Callable[[], float] = time.monotonic,
+    key: Callable[P, object] = lambda *args, **kwargs: (args, *kwargs.items()),
+) -> Callable[P, R]:
+    """`function`, whose answer for the same arguments, or the same `key` of them, is asked for again only after KEPT_SECONDS."""
+    known: dict[object, tuple[float, R]] = {}
 
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        key, now = (args, *kwargs.items()), clock()
-        if key in known and now < known[key][0]:
-            return known[key][1]
+        asked, now = key(*args, **kwargs), clock()
+        if asked in known and now < known[asked][0]:
+            return known[asked][1]
         if len(known) >= _MOST:
             known.clear()
         found = function(*args, **kwargs)
-        known[key] = (now + KEPT_SECONDS, found)
+        known[asked] = (now + KEPT_SECONDS, found)
         return found
 
     return call
@@ -53,17 +57,7 @@ def remember(function: Callable[P, R], clock: Callable[[], float] = time.monoton
 
 def remember_content(function: Callable[[Mapping[str, object]], R]) -> Callable[[Mapping[str, object]], R]:
     """`function`, which reads nothing but its argument, asked once for each content that this has had lately."""
-    known: dict[str, R] = {}
-
-    def call(entry: Mapping[str, object]) -> R:
-        key = repr(entry)
-        if key not in known:
-            if len(known) >= _MOST:
-                known.clear()
-            known[key] = function(entry)
-        return known[key]
-
-    return call
+    return remember(function, key=repr)
 
 
 def remember_nothing(
