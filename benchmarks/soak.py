@@ -44,7 +44,7 @@ class Seen:
 
 async def client(http: httpx.AsyncClient, seen: Seen, chance: random.Random) -> None:
     while time.monotonic() < seen.ends:
-        kind = chance.choice(["stream", "stream", "whole", "abort", "slow"])
+        kind = chance.choice(["stream", "stream", "whole", "abort", "leave", "slow"])
         try:
             seen.kinds[f"{kind}: {await one(http, kind, seen, chance)}"] += 1
         except httpx.TransportError as error:
@@ -61,10 +61,10 @@ async def one(http: httpx.AsyncClient, kind: str, seen: Seen, chance: random.Ran
         if answer.status_code != 200:
             await answer.aread()
             return str(answer.status_code)
-        text, limit = "", chance.randrange(200, 4000)
+        text, limit = "", chance.randrange(200, 4000 if kind == "abort" else 2000)
         async for part in answer.aiter_text():
             text += part
-            if kind == "abort" and len(text) > limit:
+            if kind in ("abort", "leave") and len(text) > limit:
                 return "left"
             if kind == "slow":
                 await asyncio.sleep(0.05)

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
 import re
+import time
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -22,6 +24,8 @@ _PAUSE = re.compile(rb'"seed": ?(\d+)')
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _HEAD = b"HTTP/1.1 200 OK\r\ndate: Thu, 01 Jan 2026 00:00:00 GMT\r\nserver: uvicorn\r\n"
 _BURST = 64  # unpaced: events in one write
+_ID = b"0123456789abcdef"  # of an answer, where it begins; a spend row has it for its key
+_ids = itertools.count(time.time_ns())
 
 
 def _chunk(data: bytes) -> bytes:
@@ -73,8 +77,12 @@ def _json(body: dict[str, Any]) -> bytes:
     return _HEAD + b"content-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(text) + text
 
 
+def _with_id(data: bytes) -> bytes:
+    return data.replace(_ID, b"%016x" % next(_ids), 1)
+
+
 def _stem(model: str) -> dict[str, Any]:
-    return {"id": "chatcmpl-0123456789abcdef", "created": 1767225600, "model": model}
+    return {"id": f"chatcmpl-{_ID.decode()}", "created": 1767225600, "model": model}
 
 
 class Steps:
@@ -146,12 +154,12 @@ class Connection(asyncio.Protocol):
 
     def _answer(self, body: bytes) -> None:
         if b'"stream":true' not in body and b'"stream": true' not in body:
-            self._transport.write(self._answers.whole)
+            self._transport.write(_with_id(self._answers.whole))
             return
         self._usage = b'"include_usage":true' in body or b'"include_usage": true' in body
         limit = _LIMIT.search(body)
         self._left = min(self._tokens, int(limit[1])) if limit else self._tokens
-        self._transport.write(self._answers.first)
+        self._transport.write(_with_id(self._answers.first))
         found = _PAUSE.search(body)
         pause = int(found[1]) if found else 0
         if not pause:
