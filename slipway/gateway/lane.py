@@ -8,17 +8,23 @@ stream becomes a response. What the lane cannot do faithfully goes through LiteL
 
 from __future__ import annotations
 
+import asyncio
 import importlib
-import logging
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
-from slipway.gateway.lane_protocol import Protocol
+from slipway.gateway import lane_ledger, lane_witness
+from slipway.gateway.lane_account import Account
+from slipway.gateway.lane_follow import Following
+from slipway.gateway.lane_ledger import backlog
+from slipway.gateway.lane_precedent import numbers_of, shape_of
 from slipway.gateway.lane_protocols import PROTOCOLS
-from slipway.gateway.lane_request import Passage, why_not
+from slipway.gateway.lane_request import Passage, counting_callback, why_not
+from slipway.gateway.lane_turnstile import Turnstile
+from slipway.gateway.lane_witness import PRECEDENTS, Witness, watch
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -28,7 +34,9 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 HEADER = b"x-slipway-lane"
 _SCOPE_KEY = "slipway.lane"
-_LOG = logging.getLogger(__name__)
+# of the rows that wait to be written, as a part of what LiteLLM keeps: from here on fewer requests begin at a time, so that LiteLLM
+# comes to write, and beyond that they are made to cost more
+_SOME_BACKLOG, _MOST_BACKLOG = 0.05, 0.5
 _passage: ContextVar[Passage | None] = ContextVar("slipway_lane", default=None)
 
 
@@ -38,6 +46,8 @@ def install() -> None:
 
     app = proxy_server.app
     wrap_litellm()
+    lane_witness.install()
+    lane_ledger.install()
     wrap_router(app)
     app.middleware_stack = Marker(app.middleware_stack)
 
@@ -55,7 +65,8 @@ def wrap_litellm() -> None:
     """Wrap the two places where LiteLLM looks them up."""
     from litellm.proxy import common_request_processing as processing
 
-    from slipway.gateway.lane_call import LaneCall, StreamedResponse
+    from slipway.gateway.lane_call import LaneCall
+    from slipway.gateway.lane_relay import StreamedResponse, as_bytes
 
     route_request, create_response = processing.route_request, processing.create_response
 
@@ -70,7 +81,9 @@ def wrap_litellm() -> None:
         passage = kwargs["request"].scope.get(_SCOPE_KEY) if kwargs.get("request") else None
         if passage is None or passage.stream is None:
             return await create_response(*args, **kwargs)
-        return StreamedResponse(passage, kwargs["headers"])
+        if passage.witness:
+            passage.witness.headers = as_bytes(kwargs["headers"])
+        return StreamedResponse(passage, as_bytes(kwargs["headers"]))
 
     processing.route_request = lane_route_request
     processing.create_response = lane_create_response
@@ -111,6 +124,8 @@ class Entrance:
     def __init__(self, router: App) -> None:
         self._router = router
         self._endpoints = Endpoints()
+        self._turnstile = Turnstile(lambda: 4 if backlog() < _SOME_BACKLOG else 1)
+        self._late = asyncio.Semaphore(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         passage = scope.get(_SCOPE_KEY)
@@ -122,21 +137,55 @@ class Entrance:
         from litellm.proxy.common_utils.http_parsing_utils import read_request_body
         from starlette.requests import ClientDisconnect, Request
 
+        await self._turnstile.enter()
         request = Request(scope, receive)
         try:
             body = await request.body()
             # LiteLLM keeps what it has parsed in the scope, and does not parse it again
-            passage.pass_on(why_not(passage, await read_request_body(request), scope["headers"]))
+            data = await read_request_body(request)
+            passage.pass_on(why_not(passage, data, scope["headers"]))
         except ClientDisconnect:
             return
         except (ProxyException, HTTPException, ValueError):
             passage.pass_on("malformed JSON")
-        if passage.reason:
+        response = None if passage.reason else await self._answer(passage, request, body, data)
+        if response is None:
             await self._router(scope, _replay(body, receive), send)
-            return
-        _passage.set(passage)
-        response = await self._endpoints.call(passage.protocol, request)
-        await response(scope, receive, send)
+        else:
+            await response(scope, receive, send)
+
+    async def _answer(self, passage: Passage, request: Any, body: bytes, data: dict[str, Any]) -> Any:
+        """By a precedent, or as LiteLLM decides; None where the lane cannot give it."""
+        from litellm.proxy import proxy_server
+
+        from slipway.gateway.lane_call import follow
+
+        shape = shape_of(request.scope, data, passage.protocol)
+        known = PRECEDENTS.find(shape)
+        if known is not None and backlog() < _MOST_BACKLOG:
+            call = Following(passage.protocol, data, proxy_server.llm_router, partial(self._open_account, request.scope, body))
+            response = await follow(passage, call, known, request)
+            if response is not None or passage.reason:
+                return response
+        witness = passage.witness = Witness(shape, passage.protocol, body, numbers_of(data), known, unfit=counting_callback())
+        try:
+            return await self._endpoints.call(passage, request)
+        except BaseException:
+            if not witness.sent:  # LiteLLM itself has refused it
+                PRECEDENTS.forget(shape)
+            raise
+
+    async def _open_account(self, scope: Scope, body: bytes, call: Following) -> Account:
+        """LiteLLM's account of a call that has followed a precedent, as if the request came in now."""
+        from starlette.requests import Request
+
+        passage = Passage(call.protocol, scope[_SCOPE_KEY].send, followed=call, stream=scope[_SCOPE_KEY].stream)
+        headers = [*scope["headers"], (b"x-litellm-call-id", call.call_id.encode())]
+        # when many clients go away at once, those that stay are not to wait for it
+        async with self._late:
+            await self._endpoints.call(passage, Request({**scope, "headers": headers, _SCOPE_KEY: passage}, _replay(body, _never)))
+        account: Account = passage.account
+        return account
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
@@ -147,6 +196,11 @@ def _replay(body: bytes, receive: Receive) -> Receive:
         return left.pop() if left else await receive()
 
     return again
+
+
+async def _never() -> Message:
+    never: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+    return await never
 
 
 class Endpoints:
@@ -166,17 +220,26 @@ class Endpoints:
         parameters = inspect.signature(user_api_key_auth).parameters.values()
         self._headers = {item.name: item.default.dependency for item in parameters if isinstance(item.default, Security)}
 
-    async def call(self, protocol: Protocol, request: Any) -> Any:
+    async def call(self, passage: Passage, request: Any) -> Any:
         """Authenticate, then run the endpoint; gives a response. Raises what LiteLLM's own error handlers turn into answers."""
         from starlette.responses import Response
+
+        from slipway.gateway.lane_call import WholeAnswer
 
         if not self._headers:
             self._load()
         keys = {name: await read(request) for name, read in self._headers.items()}
+        watch(passage.witness)
         key = await self._auth(request=request, **keys)
+        if passage.witness:
+            passage.witness.authorized(key)
+        _passage.set(passage)
         started = Response()
-        result = await find(protocol.endpoint)(request=request, fastapi_response=started, user_api_key_dict=key)
-        return await finish(result, started, request)
+        result = await find(passage.protocol.endpoint)(request=request, fastapi_response=started, user_api_key_dict=key)
+        response = await finish(result, started, request)
+        if passage.witness and isinstance(result, WholeAnswer):
+            passage.witness.headers = [item for item in started.raw_headers if item[0] != b"content-length"]
+        return response
 
 
 @cache
@@ -192,7 +255,8 @@ async def finish(result: Any, started: Any, request: Any) -> Any:
     from fastapi.encoders import jsonable_encoder
     from starlette.responses import JSONResponse, Response
 
-    from slipway.gateway.lane_call import StreamedResponse, WholeAnswer
+    from slipway.gateway.lane_call import WholeAnswer
+    from slipway.gateway.lane_relay import StreamedResponse
 
     if isinstance(result, (Response, StreamedResponse)):
         return result

@@ -1,6 +1,6 @@
 """Runs inside LiteLLM: everything around a call that must be as LiteLLM does it, done by calling LiteLLM.
 
-Choosing the deployment, its limit of parallel requests, the parameters that the engine gets, what is logged of the answer, the
+Choosing the deployment, the parameters that the engine gets, what is logged of the answer, the
 headers. Steps that LiteLLM has inside longer functions and not as functions of their own are marked with where they come from.
 """
 
@@ -12,25 +12,24 @@ from collections.abc import Coroutine
 from datetime import datetime
 from typing import Any
 
+from slipway.gateway.lane_deployment import Deployed
 from slipway.gateway.lane_protocol import PROVIDER, Protocol
-from slipway.gateway.lane_stream import EventStream, Names
+from slipway.gateway.lane_stream import EventStream
+from slipway.gateway.lane_witness import Witness
 
 _tasks: set[asyncio.Task[Any]] = set()  # what is still being logged; a task without a reference may be dropped
 
 
-class Account:
-    """One call's dealings with LiteLLM, in the order in which the methods stand."""
+class Account(Deployed):
+    """One call's dealings with LiteLLM, in the order in which the methods stand. `witness` watches them."""
 
-    def __init__(self, protocol: Protocol, data: dict[str, Any], router: Any, key: Any) -> None:
-        self.protocol, self._data, self._router, self._key = protocol, data, router, key
-        self.model: str = data["model"]
-        self._kwargs: dict[str, Any] = dict(data)
+    def __init__(self, protocol: Protocol, data: dict[str, Any], router: Any, key: Any, witness: Witness | None = None) -> None:
+        super().__init__(protocol, data["model"], dict(data), router)
+        self._data, self._key, self._witness = data, key, witness
         self._logging = data["litellm_logging_obj"]
-        self._slot: Any = None
-        self.streams = data.get("stream") is True
 
-    async def choose_deployment(self) -> None:
-        """LiteLLM's router up to the call. Raises LiteLLM's errors."""
+    async def choose_deployment(self, known: Any = None) -> None:
+        """LiteLLM's router up to the call, which is to go to the deployment `known`, if there is one. Raises LiteLLM's errors."""
         router, kwargs, protocol = self._router, self._kwargs, self.protocol
         router._update_kwargs_before_fallbacks(model=self.model, kwargs=kwargs, metadata_variable_name=protocol.metadata)
         # Router.async_function_with_fallbacks and _with_retries
@@ -40,32 +39,19 @@ class Account:
         )  # fmt: skip
         question = protocol.question(kwargs)
         apart = {name: kwargs.pop(name) for name in ("model", protocol.apart) if name}
-        self._deployment = await router.async_get_available_deployment(
-            model=self.model,
-            specific_deployment=kwargs.pop("specific_deployment", None),
-            request_kwargs=kwargs,
-            **question,
+        specific = kwargs.pop("specific_deployment", None)
+        deployment = known or await router.async_get_available_deployment(
+            model=self.model, specific_deployment=specific, request_kwargs=kwargs, **question
         )
         kwargs.update(apart)
-        router._update_kwargs_with_deployment(deployment=self._deployment, kwargs=kwargs, function_name=protocol.caller)
+        self.deploy(deployment)
+        router._update_kwargs_with_deployment(deployment=deployment, kwargs=kwargs, function_name=protocol.caller)
         self.timeout = float(kwargs["timeout"]) if kwargs.get("timeout") else None
-        await router.async_routing_strategy_pre_call_checks(deployment=self._deployment, logging_obj=self._logging, parent_otel_span=None)
-
-    def take_slot(self) -> None:
-        """The deployment's max_parallel_requests. Raises LiteLLM's RateLimitError."""
-        limit = self._router._get_client(deployment=self._deployment, kwargs=self._kwargs, client_type="max_parallel_requests")
-        if limit is not None:
-            limit.acquire()
-            self._slot = limit
-
-    def leave(self) -> None:
-        slot, self._slot = self._slot, None
-        if slot is not None:
-            slot.release()
+        await router.async_routing_strategy_pre_call_checks(deployment=deployment, logging_obj=self._logging, parent_otel_span=None)
 
     def unfit(self) -> str:
         """What of the route the lane does not do."""
-        return self.protocol.unfit_route(self._deployment["litellm_params"], self._kwargs)
+        return self.protocol.unfit_route(self.deployment["litellm_params"], self._kwargs)
 
     async def prepare(self) -> bytes:
         """What the engine is sent, and LiteLLM's record of the call."""
@@ -73,11 +59,7 @@ class Account:
         from litellm.litellm_core_utils.core_helpers import bind_budget_reservation_to_callbacks
         from litellm.litellm_core_utils.get_litellm_params import get_litellm_params
 
-        params = self._deployment["litellm_params"]
-        self.url = params["api_base"].rstrip("/") + self.protocol.url
-        self._api_key = params.get("api_key") or ""
-        self.head = b"content-type: application/json\r\nauthorization: Bearer %b\r\n" % self._api_key.encode()
-        self._engine_model = params["model"].partition("/")[2]
+        params = self.deployment["litellm_params"]
         kwargs = {**params, **self._kwargs}
         bind_budget_reservation_to_callbacks(self._logging.litellm_params)
         litellm_params = get_litellm_params(
@@ -87,24 +69,23 @@ class Account:
             litellm_metadata=kwargs.get("litellm_metadata"), drop_params=kwargs.get("drop_params"), max_retries=0,
             timeout=kwargs.get("timeout"), litellm_trace_id=kwargs.get("litellm_trace_id"),
         )  # fmt: skip
-        wanted = await self.protocol.want(kwargs, self._engine_model, litellm_params)
+        wanted = await self.protocol.want(kwargs, self.engine_model, litellm_params)
         self._logging.update_environment_variables(
-            model=self._engine_model, user=kwargs.get("user"), optional_params=wanted.parameters, litellm_params=litellm_params,
+            model=self.engine_model, user=kwargs.get("user"), optional_params=wanted.parameters, litellm_params=litellm_params,
             custom_llm_provider=PROVIDER,
         )  # fmt: skip
         if self.streams:
             self.protocol.ask_to_stream(wanted.body)
+        sent = json.dumps(wanted.body).encode()
+        if self._witness:
+            self._witness.asked(self.deployment, self.timeout, kwargs, sent)
         noted = self.url if self.protocol.noted_url else params["api_base"]
         self._logging.pre_call(
             input=wanted.shown,
             api_key=self._api_key,
             additional_args={"complete_input_dict": wanted.body, "api_base": noted, "headers": {}},
         )
-        return json.dumps(wanted.body).encode()
-
-    def names(self, model: str) -> Names:
-        """What the engine calls by another name than the client, who said `model`."""
-        return self.protocol.names(model, self._kwargs)
+        return sent
 
     def note_answer(self, began: datetime, headers: dict[str, str]) -> None:
         """The head of the answer is there: BaseLLMHTTPHandler's timing."""
@@ -112,9 +93,7 @@ class Account:
 
         self._began, self._headers = began, headers
         _set_duration_in_model_call_details(logging_obj=self._logging, start_time=began, end_time=datetime.now())
-        name = self._deployment["litellm_params"]["model"]
-        self._router.total_calls[name] += 1
-        self._router.success_calls[name] += 1
+        self.count_success()
 
     async def _describe(self, result: Any) -> dict[str, Any]:
         """What LiteLLM makes its headers from: client() and Router.make_call on the way back."""
@@ -122,12 +101,15 @@ class Account:
         from litellm.litellm_core_utils.llm_response_utils.response_metadata import update_response_metadata
         from litellm.router_utils.add_retry_fallback_headers import add_fallback_headers_to_response, add_retry_headers_to_response
 
-        result._hidden_params = {"additional_headers": get_response_headers(self._headers)}
+        provider = get_response_headers(self._headers)
+        if self._witness:
+            self._witness.provider = dict(provider)
+        result._hidden_params = {"additional_headers": provider}
         update_response_metadata(
             result=result,
             logging_obj=self._logging,
-            model=self._engine_model,
-            kwargs={**self._deployment["litellm_params"], **self._kwargs},
+            model=self.engine_model,
+            kwargs={**self.deployment["litellm_params"], **self._kwargs},
             start_time=self._began,
             end_time=datetime.now(),
         )
@@ -149,7 +131,7 @@ class Account:
         from litellm.utils import _dispatch_success_logging
 
         protocol = self.protocol
-        result = protocol.result(found, self._engine_model, protocol.usage(found.get("usage") or {}), protocol.finish_reason(found))
+        result = protocol.result(found, self.engine_model, protocol.usage(found.get("usage") or {}), protocol.finish_reason(found))
         hidden = await self._describe(result)
         self.leave()
         _dispatch_success_logging(
@@ -158,8 +140,12 @@ class Account:
         )  # fmt: skip
         return hidden
 
-    def note_first_token(self) -> None:
-        self._logging._update_completion_start_time(completion_start_time=datetime.now())
+    def note_first_token(self, moment: datetime | None = None) -> None:
+        self._logging._update_completion_start_time(completion_start_time=moment or datetime.now())
+
+    def note_arrival(self, moment: datetime) -> None:
+        """The request has come earlier than LiteLLM has learnt of it."""
+        self._logging.start_time = moment
 
     async def finish_stream(self, events: EventStream) -> None:
         """Log a stream that has reached its end, which may be the engine's word that it failed."""
@@ -173,11 +159,13 @@ class Account:
         import litellm
         from litellm.proxy.common_request_processing import _record_streaming_client_disconnect_if_needed
 
+        if self._witness:
+            self._witness.broke_off = True
         await _record_streaming_client_disconnect_if_needed(None, self._data, client_disconnected=True)
         known = events.prompt_tokens()
         prompt: int = known if known is not None else 0
         if known is None:
-            prompt = await asyncio.to_thread(litellm.token_counter, model=self._engine_model, **self.protocol.prompt(self._kwargs))
+            prompt = await asyncio.to_thread(litellm.token_counter, model=self.engine_model, **self.protocol.prompt(self._kwargs))
         came = events.tokens()
         self._log(events, {"prompt_tokens": prompt, "completion_tokens": came, "total_tokens": prompt + came})
 
@@ -189,22 +177,26 @@ class Account:
         import litellm
         from litellm.proxy import proxy_server
 
-        failure: Exception = litellm.APIConnectionError(message=message, llm_provider=PROVIDER, model=self._engine_model)
-        self._keep(self._logging.dispatch_failure_handlers(exception=failure, traceback_exception="", prefer_async_handlers=True))
+        if self._witness:
+            self._witness.broke_off = True
+        failure: Exception = litellm.APIConnectionError(message=message, llm_provider=PROVIDER, model=self.engine_model)
+        keep(self._logging.dispatch_failure_handlers(exception=failure, traceback_exception="", prefer_async_handlers=True))
         await proxy_server.proxy_logging_obj.post_call_failure_hook(
             user_api_key_dict=self._key, original_exception=failure, request_data=self._data
         )
         return failure
 
     def _log(self, events: EventStream, usage: dict[str, Any]) -> None:
-        result = self.protocol.result(events.body(events.first), self._engine_model, usage, events.finish_reason())
-        self._keep(
+        result = self.protocol.result(events.body(events.first), self.engine_model, usage, events.finish_reason())
+        keep(
             self._logging.dispatch_success_handlers(
                 result, cache_hit=self.protocol.noted_hit, start_time=None, end_time=None, prefer_async_handlers=True
             )
         )
 
-    def _keep(self, logging: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.ensure_future(logging)
-        _tasks.add(task)
-        task.add_done_callback(_tasks.discard)
+
+def keep(logging: Coroutine[Any, Any, None]) -> None:
+    """Log while other things go on."""
+    task = asyncio.ensure_future(logging)
+    _tasks.add(task)
+    task.add_done_callback(_tasks.discard)

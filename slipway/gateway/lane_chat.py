@@ -57,6 +57,7 @@ class Completions(Protocol):
     endpoint = "litellm.proxy.proxy_server:completion"
     url = "/completions"
     noted_url = False
+    content = ("prompt",)
     apart = "prompt"
 
     def why_not(self, data: dict[str, Any]) -> str:

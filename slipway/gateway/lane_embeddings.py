@@ -18,6 +18,7 @@ class Embeddings(Protocol):
     paths = ("/v1/embeddings", "/embeddings")
     endpoint = "litellm.proxy.proxy_server:embeddings"
     url = "/embeddings"
+    content = ("input",)
     apart = "input"
 
     def why_not(self, data: dict[str, Any]) -> str:

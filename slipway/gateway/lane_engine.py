@@ -238,3 +238,6 @@ async def _begin(connection: Connection, request: bytes) -> Connection:
 def as_text(headers: list[tuple[bytes, bytes]]) -> dict[str, Any]:
     """An answer's headers as LiteLLM takes them."""
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
+
+
+ENGINES = Engines()

@@ -34,6 +34,7 @@ class Protocol:
     endpoint: str  # LiteLLM's function for it: module:function
     url: str  # the engine's path, behind its base URL
     noted_url = True  # whether LiteLLM notes that path too, and not the base URL alone
+    content = ("messages",)  # the parameters with the conversation: what differs from one request of a client to the next
     apart = ""  # the argument that LiteLLM's router takes by itself, not among the others
     metadata = "metadata"  # where LiteLLM keeps what it notes of a request
     caller: str | None = None  # under which name LiteLLM's router makes such calls; it finds `metadata` by it

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from slipway.gateway.lane_protocol import PROVIDER, Protocol
+from slipway.gateway.lane_witness import Witness
 
 # Parameters with which LiteLLM does more than one call with one answer, beside those on its own list of what it takes for itself
 _BEYOND = frozenset({
@@ -22,10 +23,10 @@ _BEYOND = frozenset({
 
 
 @cache
-def _for_litellm() -> frozenset[str]:
+def _for_litellm(protocol: Protocol) -> frozenset[str]:
     from litellm.types.utils import all_litellm_params
 
-    return _BEYOND | frozenset(all_litellm_params)
+    return (_BEYOND | frozenset(all_litellm_params)) - protocol.takes
 
 
 @dataclass
@@ -36,9 +37,13 @@ class Passage:
     send: Callable[[Any], Awaitable[None]]
     reason: str = ""
     hit: bool = False
+    by_precedent: bool = False
     model: str = ""  # as the client wrote it
     wants_usage: bool = False  # at the end of a stream
     stream: Any = None
+    witness: Witness | None = None  # of what LiteLLM makes of it
+    followed: Any = None  # the call that has followed a precedent, where LiteLLM is to open its account only now
+    account: Any = None  # which it then has
 
     def pass_on(self, reason: str) -> None:
         self.reason = reason
@@ -46,14 +51,16 @@ class Passage:
     @property
     def verdict(self) -> str:
         """The value of x-slipway-lane."""
-        return "hit" if self.hit else f"pass; {self.reason or 'refused before the engine was asked'}"
+        if self.hit:
+            return "hit; by precedent" if self.by_precedent else "hit"
+        return f"pass; {self.reason or 'refused before the engine was asked'}"
 
 
 def why_not(passage: Passage, data: dict[str, Any], headers: Iterable[tuple[bytes, bytes]]) -> str:
     """Why a request goes through LiteLLM, as far as its parsed body and LiteLLM's configuration tell; empty: it may take the lane."""
     if any(name.startswith(b"x-litellm-") and name not in _HARMLESS for name, _ in headers):
         return "a header that steers LiteLLM"
-    beyond = sorted((_for_litellm() - passage.protocol.takes) & data.keys())
+    beyond = sorted(_for_litellm(passage.protocol) & data.keys())
     if beyond:
         return f"parameter {beyond[0]}"
     if not isinstance(data.get("model"), str):
@@ -93,6 +100,12 @@ def _callbacks() -> Iterable[Any]:
     import litellm
 
     return itertools.chain(litellm.callbacks, litellm.success_callback, litellm._async_success_callback, litellm.input_callback)
+
+
+def counting_callback() -> str:
+    """A callback of LiteLLM's that counts each request, beside its spend rows; empty: none."""
+    named = (item if isinstance(item, str) else type(item).__module__ for item in _callbacks())
+    return next((name for name in named if "prometheus" in name), "")
 
 
 # LiteLLM's own bookkeeping, which wants numbers; any other integration may want the answer's text

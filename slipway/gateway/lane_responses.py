@@ -24,6 +24,7 @@ class Responses(Protocol):
     paths = ("/v1/responses", "/responses")
     endpoint = "litellm.proxy.response_api_endpoints.endpoints:responses_api"
     url = "/responses"
+    content = ("input",)
     noted_hit = None
     takes = _TAKEN
     metadata = "litellm_metadata"

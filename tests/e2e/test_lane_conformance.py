@@ -1,9 +1,13 @@
-"""Every request of the data files, once through the lane and once through LiteLLM: status, headers, body, events and spend row."""
+"""Every request of the data files, through the lane and through LiteLLM: status, headers, body, events and spend row.
+
+Through the lane once as LiteLLM decides about it, and once by the precedent that this has become.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +29,9 @@ CASES = [case for protocol in PROTOCOLS for case in read_cases(protocol)]
 # LiteLLM resets a kept connection after some refusals, with the lane and without
 _FRESH = httpx.Limits(max_keepalive_connections=0)
 _AT_ONCE = 3  # requests on each gateway; the stack's routes take 4
+_FOLLOWED = "hit; by precedent"
+# LiteLLM alone refuses a case with `litellm`, and one with `like` is held against another
+FOLLOWED = [case for case in CASES if case.verdict == "hit" and not case.litellm and not case.like]
 
 
 @dataclass
@@ -48,17 +55,36 @@ def pair(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pai
 @pytest.fixture(scope="module")
 def answers(stack: Stack, pair: Pair) -> dict[str, tuple[Answer, Answer]]:
     """Case -> the lane's answer and LiteLLM's, each with its spend rows."""
-
-    def ask(url: str) -> list[Answer]:
-        with httpx.Client(base_url=url, timeout=120, limits=_FRESH) as client, ThreadPoolExecutor(_AT_ONCE) as pool:
-            return list(pool.map(lambda case: send(client, case, pair.keys), CASES))
-
     with ThreadPoolExecutor(2) as pool:
-        lane, litellm = pool.map(ask, (pair.lane, pair.litellm))
+        lane, litellm = pool.map(lambda url: ask(url, CASES, lambda client, case: send(client, case, pair.keys)), (pair.lane, pair.litellm))
     found = {case.name: both for case, both in zip(CASES, zip(lane, litellm, strict=True), strict=True)}
     # a count of tokens leaves no row
     _attach_rows(stack, [found[case.name] for case in CASES if case.verdict])
     return found
+
+
+@pytest.fixture(scope="module")
+def followed(stack: Stack, pair: Pair, answers: dict[str, tuple[Answer, Answer]]) -> dict[str, tuple[Answer, Answer]]:
+    """Case -> the lane's answer by precedent and LiteLLM's, each with its spend rows."""
+    lane = ask(pair.lane, FOLLOWED, lambda client, case: send_until_followed(client, case, pair.keys))
+    found = {case.name: (answer, answers[case.name][1]) for case, answer in zip(FOLLOWED, lane, strict=True)}
+    _attach_rows(stack, list(found.values()))
+    return found
+
+
+def ask(url: str, cases: list[Case], send: Callable[[httpx.Client, Case], Answer]) -> list[Answer]:
+    with httpx.Client(base_url=url, timeout=120, limits=_FRESH) as client, ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(lambda case: send(client, case), cases))
+
+
+def send_until_followed(client: httpx.Client, case: Case, keys: dict[str, str]) -> Answer:
+    """The last answer; LiteLLM writes down what has become of a request some time after it is answered."""
+    answer = send(client, case, keys)
+    deadline = time.monotonic() + 20
+    while answer.headers.get("x-slipway-lane") != _FOLLOWED and time.monotonic() < deadline:
+        time.sleep(0.1)
+        answer = send(client, case, keys)
+    return answer
 
 
 def send(client: httpx.Client, case: Case, keys: dict[str, str]) -> Answer:
@@ -94,7 +120,7 @@ def case(request: pytest.FixtureRequest) -> Case:
 def test_the_lane_takes_what_it_should_and_says_why_not(case: Case, answers: dict[str, tuple[Answer, Answer]]) -> None:
     lane, litellm = answers[case.name]
 
-    said = (lane.headers.get("x-slipway-lane"), litellm.headers.get("x-slipway-lane"))
+    said = ((lane.headers.get("x-slipway-lane") or "").removesuffix("; by precedent") or None, litellm.headers.get("x-slipway-lane"))
     assert said == ((case.verdict, "pass; LANE=off") if case.verdict else (None, None)), lane.text
 
 
@@ -123,3 +149,20 @@ def test_both_leave_the_same_spend_row(case: Case, answers: dict[str, tuple[Answ
     if answers[case.name][0].status == 200 and case.verdict:
         [row] = answers[case.name][0].rows
         assert row["prompt_tokens"] > 0 and row["completion_tokens"] > 0
+
+
+@pytest.fixture(params=FOLLOWED, ids=lambda case: case.name)
+def followed_case(request: pytest.FixtureRequest) -> Case:
+    found: Case = request.param
+    return found
+
+
+def test_a_precedent_gives_the_same_answer_and_spend_row(followed_case: Case, followed: dict[str, tuple[Answer, Answer]]) -> None:
+    case, both = followed_case, followed[followed_case.name]
+
+    assert both[0].headers.get("x-slipway-lane") == _FOLLOWED
+    lane, litellm = (_level(case, answer) for answer in both)
+    del lane["headers"]["x-slipway-lane"], litellm["headers"]["x-slipway-lane"]
+    assert without_fields(lane, case.differs) == without_fields(litellm, case.differs)
+    lane, litellm = ([without_fields(level_row(row, case.protocol), case.differs) for row in answer.rows] for answer in both)
+    assert level_text(json.dumps(lane, indent=1, default=str)) == level_text(json.dumps(litellm, indent=1, default=str))

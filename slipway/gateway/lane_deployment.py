@@ -1,0 +1,49 @@
+"""Runs inside LiteLLM: the deployment that one call goes to, and its place among the calls that this one takes at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from slipway.gateway.lane_protocol import Protocol
+from slipway.gateway.lane_stream import Names
+
+
+class Deployed:
+    """A call of `protocol` with LiteLLM's arguments `kwargs`; `deploy` says where it goes."""
+
+    timeout: float | None = None
+
+    def __init__(self, protocol: Protocol, model: str, kwargs: dict[str, Any], router: Any) -> None:
+        self.protocol, self.model, self._kwargs, self._router = protocol, model, kwargs, router
+        self.streams = kwargs.get("stream") is True
+        self._slot: Any = None
+
+    def deploy(self, deployment: Any) -> None:
+        self.deployment = deployment
+        params = deployment["litellm_params"]
+        self.url = params["api_base"].rstrip("/") + self.protocol.url
+        self._api_key = params.get("api_key") or ""
+        self.head = b"content-type: application/json\r\nauthorization: Bearer %b\r\n" % self._api_key.encode()
+        self.engine_model = params["model"].partition("/")[2]
+
+    def take_slot(self) -> None:
+        """The deployment's max_parallel_requests. Raises LiteLLM's RateLimitError."""
+        limit = self._router._get_client(deployment=self.deployment, kwargs=self._kwargs, client_type="max_parallel_requests")
+        if limit is not None:
+            limit.acquire()
+            self._slot = limit
+
+    def leave(self) -> None:
+        slot, self._slot = self._slot, None
+        if slot is not None:
+            slot.release()
+
+    def count_success(self) -> None:
+        """LiteLLM's router counts what the engine has begun to answer."""
+        name = self.deployment["litellm_params"]["model"]
+        self._router.total_calls[name] += 1
+        self._router.success_calls[name] += 1
+
+    def names(self, model: str) -> Names:
+        """What the engine calls by another name than the client, who said `model`."""
+        return self.protocol.names(model, self._kwargs)

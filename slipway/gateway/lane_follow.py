@@ -1,0 +1,110 @@
+"""Runs inside LiteLLM: a call that follows a precedent, in the place of a call that LiteLLM makes ready."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from slipway.gateway.lane_account import Account
+from slipway.gateway.lane_deployment import Deployed
+from slipway.gateway.lane_ledger import LEDGER
+from slipway.gateway.lane_precedent import Precedent, Shape
+from slipway.gateway.lane_protocol import Protocol
+from slipway.gateway.lane_record import Facts
+from slipway.gateway.lane_stream import EventStream
+from slipway.gateway.lane_witness import PRECEDENTS, want
+
+
+class Following(Deployed):
+    """One call by a precedent. `account` has LiteLLM open its own account of the call after all, for an end that has no precedent."""
+
+    def __init__(
+        self, protocol: Protocol, data: Mapping[str, Any], router: Any, account: Callable[[Following], Awaitable[Account]]
+    ) -> None:
+        super().__init__(protocol, data["model"], dict(data), router)
+        self._open_account = account
+        self.arrived = datetime.now()
+        self.call_id = str(uuid.uuid4())
+
+    async def choose_deployment(self, shape: Shape) -> bool:
+        """LiteLLM's router's choice; whether there is a precedent for it. Raises LiteLLM's errors."""
+        protocol = self.protocol
+        metadata = next(iter(shape.precedents.values())).kwargs[protocol.metadata]
+        kwargs = {**self._kwargs, protocol.metadata: dict(metadata)}
+        question = protocol.question(kwargs)
+        for name in ("model", protocol.apart):
+            kwargs.pop(name, None)
+        deployment = await self._router.async_get_available_deployment(model=self.model, request_kwargs=kwargs, **question)
+        found = PRECEDENTS.holding(shape, str(deployment["model_info"]["id"]), self._kwargs)
+        if found is None:
+            return False
+        self._precedent: Precedent = found
+        self.timeout = found.timeout
+        self.deploy(found.deployment)
+        self._kwargs = found.arguments(self._kwargs, protocol)
+        return True
+
+    async def prepare(self) -> bytes:
+        """What the engine is sent."""
+        return await want(self.protocol, self._precedent, self._kwargs)
+
+    def note_answer(self, began: datetime, headers: dict[str, str]) -> None:
+        """The head of the answer is there."""
+        self.began, self.headers, self._answered = began, headers, datetime.now()
+
+    def note_first_token(self) -> None:
+        self.first_token = datetime.now()
+
+    def answer_headers(self) -> list[tuple[bytes, bytes]]:
+        """Those of the answer to the client."""
+        from litellm.litellm_core_utils.llm_response_utils.get_headers import get_response_headers
+
+        whole = (datetime.now() - self.arrived).total_seconds() * 1000
+        engine = (self._answered - self.began).total_seconds() * 1000
+        return self._precedent.answer_headers(self.call_id, get_response_headers(self.headers), whole, round(whole - engine, 4))
+
+    async def stream_headers(self) -> dict[str, Any]:
+        return {}
+
+    async def finish(self, found: dict[str, Any]) -> dict[str, Any]:
+        """Log an answer that is complete."""
+        self.leave()
+        self._write(found.get("id"), self.protocol.usage(found.get("usage") or {}), self.began, None)
+        return {}
+
+    async def finish_stream(self, events: EventStream) -> None:
+        """Log a stream that has reached its end, which may be the engine's word that it failed."""
+        usage = events.found_usage()
+        if events.failed or not usage:
+            await (await self._open_account(self)).finish_stream(events)
+            return
+        begun = events.body(events.first)
+        self._write(
+            next((part["id"] for part in (begun, begun.get("message"), begun.get("response")) if part and "id" in part), None),
+            self.protocol.usage(usage),
+            self.arrived,
+            self.first_token,
+        )
+
+    async def finish_left(self, events: EventStream) -> None:
+        """Log a stream whose client went away."""
+        await (await self._open_account(self)).finish_left(events)
+
+    async def finish_broken(self, error: str, events: EventStream) -> bytes:
+        """Log a stream that the engine broke off; gives the events that tell the client so."""
+        return await (await self._open_account(self)).finish_broken(error, events)
+
+    def _write(self, answer_id: Any, usage: Mapping[str, Any], started: datetime, first_token: datetime | None) -> None:
+        from litellm import Usage
+
+        self.count_success()
+        precedent, ended = self._precedent, datetime.now()
+        overhead = (ended - started).total_seconds() * 1000 - (self._answered - self.began).total_seconds() * 1000
+        facts = Facts(
+            self.call_id, str(answer_id), precedent.session or str(uuid.uuid4()), started, first_token or ended, ended,
+            Usage(**usage).model_dump(), round(overhead, 4),
+        )  # fmt: skip
+        record = precedent.record.rewritten(facts)
+        LEDGER.enter(record, self._router, precedent.deployment_id)

@@ -1,0 +1,100 @@
+"""Runs inside LiteLLM: hands LiteLLM what it is to write into its database, for requests that have followed a precedent.
+
+Many at once: each of LiteLLM's queues takes a lock and an await for whatever is put into it, and what is added up before costs it less.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from slipway.gateway.lane_record import Record, Row
+
+_GATHERED_SECONDS = 0.05
+_PORTION = 200  # rows that LiteLLM turns over several times without letting anything else run; its own 10,000 take half a second
+
+
+class Ledger:
+    """What has been entered and not handed over yet."""
+
+    def __init__(self) -> None:
+        self._records: list[Record] = []
+        self._task: asyncio.Task[None] | None = None
+
+    def enter(self, record: Record, router: Any, deployment: str) -> None:
+        """Count one answer that is complete, for LiteLLM's cool-downs now, for its database soon."""
+        from litellm.router_utils.router_callbacks.track_deployment_metrics import increment_deployment_successes_for_current_minute
+
+        increment_deployment_successes_for_current_minute(litellm_router_instance=router, deployment_id=deployment)
+        self._records.append(record)
+        if self._task is None:
+            self._task = asyncio.ensure_future(self._hand_over())
+
+    async def _hand_over(self) -> None:
+        from litellm.proxy.proxy_server import prisma_client
+        from litellm.proxy.utils import enqueue_spend_logs
+
+        await asyncio.sleep(_GATHERED_SECONDS)
+        records, self._records, self._task = self._records, [], None
+        await enqueue_spend_logs(prisma_client, [record.row for record in records])
+        updates: dict[Any, list[Any]] = {}
+        for record in records:
+            for queue, update in record.updates:
+                updates.setdefault(queue, []).append(update)
+        for queue, found in updates.items():
+            await _add(queue, found, prisma_client)
+
+
+async def _add(queue: Any, updates: list[Any], prisma_client: Any) -> None:
+    from litellm.proxy.db.db_transaction_queue.daily_spend_update_queue import DailySpendUpdateQueue
+    from litellm.proxy.db.db_transaction_queue.spend_update_queue import SpendUpdateQueue
+
+    if queue is None:
+        async with prisma_client._model_usage_transactions_lock:
+            prisma_client.model_usage_transactions.extend(updates)
+    elif isinstance(queue, DailySpendUpdateQueue):
+        await queue.add_update(queue.get_aggregated_daily_spend_update_transactions(updates))
+    elif isinstance(queue, SpendUpdateQueue):
+        for item in queue._get_aggregated_spend_update_queue_item(updates):
+            await queue.add_update(item)
+    else:
+        for item in updates:
+            queue.add_update(item)
+
+
+LEDGER = Ledger()
+
+
+def backlog() -> float:
+    """How much of the memory that LiteLLM has for rows is taken by those that wait: at 1 it drops the oldest."""
+    from litellm.constants import SPEND_LOG_QUEUE_MAX_BYTES
+    from litellm.proxy.utils import PrismaClient
+
+    return float(PrismaClient.spend_log_queue_bytes / SPEND_LOG_QUEUE_MAX_BYTES)
+
+
+def install() -> None:
+    """Have LiteLLM write its rows in portions, and leave alone those that are as it wants them."""
+    from litellm.proxy import utils
+    from litellm.proxy.spend_tracking import spend_tracking_utils
+
+    utils.dequeue_spend_logs = _in_portions(utils.dequeue_spend_logs, utils.request_spend_log_flush)
+    spend_tracking_utils.spend_log_row_with_retained_metadata = _unless_trimmed(spend_tracking_utils.spend_log_row_with_retained_metadata)
+
+
+def _in_portions(dequeue: Callable[..., Awaitable[list[Any]]], ask_again: Callable[[Any], None]) -> Callable[..., Awaitable[list[Any]]]:
+    async def dequeue_spend_logs(prisma_client: Any, limit: int) -> list[Any]:
+        found = await dequeue(prisma_client, min(limit, _PORTION))
+        if prisma_client.spend_log_transactions:
+            ask_again(prisma_client)
+        return found
+
+    return dequeue_spend_logs
+
+
+def _unless_trimmed(trim: Callable[..., Mapping[str, Any]]) -> Callable[..., Mapping[str, Any]]:
+    def spend_log_row_with_retained_metadata(row: Mapping[str, Any], fields: Any) -> Mapping[str, Any]:
+        return row if isinstance(row, Row) else trim(row, fields)
+
+    return spend_log_row_with_retained_metadata

@@ -1,0 +1,216 @@
+"""When a request may follow what LiteLLM has decided about one like it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from slipway.gateway.lane_chat import Chat
+from slipway.gateway.lane_precedent import Precedent, Precedents, Shape, as_said, counted, expiry, numbers_of, same_headers, shape_of, today
+from slipway.gateway.lane_record import Record
+
+CHAT = Chat()
+BODY: dict[str, Any] = {"model": "demo", "messages": [{"role": "user", "content": "Hello"}], "temperature": 1}
+SCOPE: dict[str, Any] = {
+    "path": "/v1/chat/completions",
+    "query_string": b"",
+    "client": ("127.0.0.1", 5000),
+    "headers": [(b"authorization", b"Bearer sk-1"), (b"content-length", b"90")],
+}
+ENGINE = {"model_info": {"id": "one"}}
+READ = {"key": {"token": "key", "models": []}}
+
+
+class World:
+    """What LiteLLM's cache has, and what time it is."""
+
+    def __init__(self) -> None:
+        self.cache: dict[str, Any] = dict(READ)
+        self.now = 1000.0
+        self.precedents = Precedents(self.cache.get, clock=lambda: self.now, date=lambda: self.now)
+
+    def learn(self, body: dict[str, Any], *, holds: bool = True, expires: float = float("inf"), **called: Any) -> None:
+        """LiteLLM makes a call of it with the arguments `called`, where they are not those of the body."""
+        kwargs = {"model": "demo", **numbers_of(body), **called}
+        precedent = Precedent(ENGINE, kwargs, None, [], Record({"startTime": today()}), *as_said(numbers_of(body), kwargs), holds=holds)
+        self.precedents.learn(shape_of(SCOPE, body, CHAT), READ, expires, precedent)
+
+    def follows(self, body: dict[str, Any], scope: dict[str, Any] = SCOPE) -> bool:
+        found: Shape | None = self.precedents.find(shape_of(scope, body, CHAT))
+        return found is not None and self.precedents.holding(found, "one", numbers_of(body)) is not None
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.mark.parametrize("change", [{"messages": [{"role": "user", "content": "Other words"}]}, {"messages": []}])
+def test_another_conversation_follows(world: World, change: dict[str, Any]) -> None:
+    world.learn(BODY)
+    assert world.follows({**BODY, **change})
+
+
+@pytest.mark.parametrize("change", [{"model": "other"}, {"temperature": 1.0}, {"temperature": True}, {"stream": True}, {"user": "someone"}])
+def test_any_other_parameter_does_not(world: World, change: dict[str, Any]) -> None:
+    world.learn(BODY)
+    assert not world.follows({**BODY, **change})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"headers": [(b"authorization", b"Bearer sk-2"), (b"content-length", b"90")]},
+        {"headers": [*SCOPE["headers"], (b"x-session", b"1")]},
+        {"path": "/chat/completions"},
+        {"query_string": b"a=b"},
+        {"client": ("127.0.0.2", 5000)},
+    ],
+)
+def test_another_key_header_path_or_client_does_not(world: World, change: dict[str, Any]) -> None:
+    world.learn(BODY)
+    assert not world.follows(BODY, {**SCOPE, **change})
+
+
+def test_the_length_of_the_body_and_the_clients_port_may_differ(world: World) -> None:
+    world.learn(BODY)
+    assert world.follows(
+        BODY, {**SCOPE, "client": ("127.0.0.1", 6000), "headers": [(b"authorization", b"Bearer sk-1"), (b"content-length", b"9")]}
+    )
+
+
+def test_a_smaller_limit_follows_and_a_greater_one_does_not(world: World) -> None:
+    world.learn({**BODY, "max_tokens": 100})
+    assert [world.follows({**BODY, "max_tokens": limit}) for limit in (1, 100, 101, True, None)] == [True, True, False, False, False]
+
+
+def test_a_limit_that_was_lowered_follows_only_where_it_is_the_same(world: World) -> None:
+    world.learn({**BODY, "max_tokens": 32000}, max_tokens=4000)
+    assert [world.follows({**BODY, "max_tokens": limit}) for limit in (32000, 31999, 100)] == [True, False, False]
+
+
+def test_any_seed_follows(world: World) -> None:
+    world.learn({**BODY, "seed": 1})
+    assert world.follows({**BODY, "seed": 99})
+
+
+def test_nothing_follows_before_a_second_request_has_come_out_the_same(world: World) -> None:
+    world.learn(BODY, holds=False)
+    assert not world.follows(BODY)
+
+
+@pytest.mark.parametrize("value", [None, {"token": "key", "models": ["other"]}, {"token": "key", "models": [], "blocked": True}])
+def test_nothing_follows_once_the_key_is_another_in_litellms_cache(world: World, value: Any) -> None:
+    world.learn(BODY)
+    world.cache["key"] = value
+    assert not world.follows(BODY)
+
+
+def test_a_key_that_was_read_anew_and_is_the_same_goes_on(world: World) -> None:
+    world.learn(BODY)
+    world.cache["key"] = {"token": "key", "models": []}
+    assert world.follows(BODY)
+
+
+def test_nothing_follows_once_the_key_has_expired(world: World) -> None:
+    world.learn(BODY, expires=1005)
+    assert world.follows(BODY)
+    world.now = 1005
+    assert not world.follows(BODY)
+
+
+def test_one_request_goes_litellms_way_every_ten_seconds_and_the_others_go_on(world: World) -> None:
+    world.learn(BODY)
+    world.now = 1010
+    assert [world.follows(BODY) for _ in range(3)] == [False, True, True]
+
+
+def test_a_precedent_that_is_not_renewed_ends(world: World) -> None:
+    world.learn(BODY)
+    world.now = 1010
+    assert not world.follows(BODY)
+    world.now = 1030
+    assert not world.follows(BODY)
+
+
+def test_a_precedent_is_renewed_by_a_request_that_is_authorized_and_sent(world: World) -> None:
+    world.learn(BODY)
+    world.now = 1029
+    shape = world.precedents.find(shape_of(SCOPE, BODY, CHAT))
+    assert shape
+    world.precedents.renew(shape, "one", {})
+    world.now = 1031
+    assert world.follows(BODY)
+
+
+def test_nothing_follows_on_another_day(world: World) -> None:
+    world.learn(BODY)
+    shape = world.precedents.find(shape_of(SCOPE, BODY, CHAT))
+    assert shape
+    next(iter(shape.precedents.values())).record.row["startTime"] = "2000-01-01T00:00:00"
+    assert not world.follows(BODY)
+
+
+def test_another_deployment_has_its_own_precedent(world: World) -> None:
+    world.learn(BODY)
+    shape = world.precedents.find(shape_of(SCOPE, BODY, CHAT))
+    assert shape and world.precedents.holding(shape, "two", {}) is None
+
+
+def test_shapes_do_not_pile_up(world: World) -> None:
+    for number in range(1000):
+        world.learn({**BODY, "user": str(number)})
+    assert [world.follows({**BODY, "user": str(number)}) for number in (0, 999)] == [False, True]
+
+
+def test_an_answers_headers_are_the_precedents_with_what_is_its_own() -> None:
+    headers = [
+        (b"x-litellm-call-id", b"first"),
+        (b"x-litellm-version", b"1"),
+        (b"x-litellm-response-duration-ms", b"7.5"),
+        (b"llm_provider-date", b"then"),
+        (b"llm_provider-server", b"uvicorn"),
+        (b"x-litellm-model-group", b"demo"),
+    ]
+    precedent = Precedent({}, {}, None, headers, Record())
+
+    found = precedent.answer_headers("second", {"llm_provider-Date": "now", "llm_provider-x": 1}, 3.25, 1.0)
+
+    assert found == [
+        (b"x-litellm-call-id", b"second"),
+        (b"x-litellm-version", b"1"),
+        (b"x-litellm-response-duration-ms", b"3.25"),
+        (b"llm_provider-date", b"now"),
+        (b"llm_provider-x", b"1"),
+        (b"x-litellm-model-group", b"demo"),
+    ]
+    assert not same_headers(found, headers)
+    assert same_headers(headers, [(name, b"1" if name.endswith(b"-ms") else value) for name, value in headers])
+
+
+@pytest.mark.parametrize(
+    ("entry", "name"),
+    [
+        ({"token": "a", "spend": 3.0, "max_budget": None, "metadata": {}, "blocked": False}, ""),
+        ({"max_budget": 5.0}, "max_budget"),
+        ({"rpm_limit": 3}, "rpm_limit"),
+        ({"team_tpm_limit": 3}, "team_tpm_limit"),
+        ({"max_parallel_requests": 1}, "max_parallel_requests"),
+        ({"metadata": {"guardrails": ["x"]}}, "metadata"),
+        ({"team_blocked": True}, "team_blocked"),
+    ],
+)
+def test_a_key_with_limits_or_budgets_is_counted(entry: dict[str, Any], name: str) -> None:
+    assert counted(entry) == name
+
+
+@pytest.mark.parametrize(
+    ("expires", "seconds"), [(None, float("inf")), ("1970-01-01T00:01:00+00:00", 60.0), ("1970-01-01T01:01:00+01:00", 60.0)]
+)
+def test_when_a_key_expires(expires: Any, seconds: float) -> None:
+    class Key:
+        def __init__(self) -> None:
+            self.expires = expires
+
+    assert expiry(Key()) == seconds
