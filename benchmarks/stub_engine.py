@@ -48,6 +48,7 @@ class Answers:
     done: bytes
     whole: bytes
     models: bytes
+    count: bytes
 
 
 def prepare_answers(model: str, tokens: int) -> Answers:
@@ -69,6 +70,7 @@ def prepare_answers(model: str, tokens: int) -> Answers:
         done=_chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n",
         whole=_json(body),
         models=_json({"object": "list", "data": [{"id": model, "object": "model", "max_model_len": 32768}]}),
+        count=_json({"count": 12, "max_model_len": 32768, "tokens": []}),
     )  # fmt: skip
 
 
@@ -149,6 +151,8 @@ class Connection(asyncio.Protocol):
         request, self._buffer = self._buffer[:end], self._buffer[end:]
         if request.startswith(b"GET "):
             self._transport.write(self._answers.models)
+        elif request.startswith(b"POST /tokenize "):
+            self._transport.write(self._answers.count)
         else:
             self._answer(request[head:])
 

@@ -7,6 +7,7 @@ a bare asyncio protocol: a few microseconds each.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
@@ -241,3 +242,28 @@ def as_text(headers: list[tuple[bytes, bytes]]) -> dict[str, Any]:
 
 
 ENGINES = Engines()
+
+
+async def count_tokens(root: str, head: bytes, model: str, prompt: dict[str, Any]) -> int:
+    """The tokens of a chat's `messages` or of a `text` (one or several), as the engine at `root` counts them.
+
+    Raises EngineGone, ValueError or KeyError where it does not.
+    """
+    texts = prompt.get("text", ())
+    asked = (
+        [{"messages": prompt["messages"]}]
+        if "messages" in prompt
+        else [{"prompt": text} for text in ([texts] if isinstance(texts, str) else texts)]
+    )
+    return sum([await _count(f"{root}/tokenize", head, json.dumps({"model": model, **part}).encode()) for part in asked])
+
+
+async def _count(url: str, head: bytes, body: bytes) -> int:
+    connection = await ENGINES.start(url, head, body)
+    try:
+        found = json.loads(await connection.read_all())
+    except BaseException:
+        connection.abort()
+        raise
+    ENGINES.give_back(url, connection)
+    return int(found["count"])
