@@ -80,7 +80,7 @@ def ask(url: str, cases: list[Case], send: Callable[[httpx.Client, Case], Answer
 def send_until_followed(client: httpx.Client, case: Case, keys: dict[str, str]) -> Answer:
     """The last answer; LiteLLM writes down what has become of a request some time after it is answered."""
     answer = send(client, case, keys)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while answer.headers.get("x-slipway-lane") != _FOLLOWED and time.monotonic() < deadline:
         time.sleep(0.1)
         answer = send(client, case, keys)
