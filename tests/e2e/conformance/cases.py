@@ -28,6 +28,7 @@ class Case:
     differs: tuple[str, ...] = ()  # fields of body and row in which LiteLLM's answer is known to differ
     like: str = ""  # the case whose whole answer from LiteLLM has the choices that this stream must have
     litellm: int = 0  # the status that LiteLLM alone answers with, where it cannot do what the lane can
+    unsteady: bool = False  # a busy engine puts tokens together, and what belongs to each is then in other events, or lost
 
 
 _STREAM: dict[str, dict[str, Any]] = {"whole": {}, "stream": {"stream": True}}
@@ -76,6 +77,7 @@ def _expand(protocol: str, defaults: dict[str, Any], entry: dict[str, Any]) -> I
             tuple(entry.get("differs", entry.get("differs_stream", ()) if form == "stream" else ())),
             f"{protocol}: {entry['name']}, whole" if entry.get("as_whole") and form != "whole" else "",
             entry.get("litellm", 0),
+            entry.get("unsteady", False),
         )
 
 
