@@ -81,9 +81,10 @@ def wrap_litellm() -> None:
         passage = kwargs["request"].scope.get(_SCOPE_KEY) if kwargs.get("request") else None
         if passage is None or passage.stream is None:
             return await create_response(*args, **kwargs)
+        headers = as_bytes(kwargs["headers"])
         if passage.witness:
-            passage.witness.headers = as_bytes(kwargs["headers"])
-        return StreamedResponse(passage, as_bytes(kwargs["headers"]))
+            passage.witness.headers = headers
+        return StreamedResponse(passage, headers)
 
     processing.route_request = lane_route_request
     processing.create_response = lane_create_response

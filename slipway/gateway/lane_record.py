@@ -84,7 +84,7 @@ class Record:
         return Record(row, [(queue, _update(update, sums)) for queue, update in self.updates])
 
     def _metadata(self, facts: Facts, usage: dict[str, Any]) -> str:
-        """The row's metadata, a JSON text of some 8,000 letters, of which four places differ."""
+        """The row's metadata, a JSON text of some 1,500 letters, of which four places differ."""
         if not self._pieces:
             self._pieces = _cut(self.row["metadata"], self.row["litellm_call_id"])
         found = {
@@ -147,5 +147,4 @@ def _extractors() -> tuple[Any, Any]:
 
 
 def _utc(moment: datetime) -> datetime:
-
     return moment.astimezone(UTC)

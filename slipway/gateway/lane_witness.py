@@ -147,10 +147,11 @@ def install() -> None:
 
     for memory in (user_api_key_cache.in_memory_cache, user_api_key_cache.key_object_cache.in_memory_cache):
         memory.get_cache = _noting_reads(memory.get_cache)
-    for queue in (DailySpendUpdateQueue, SpendUpdateQueue, ToolDiscoveryQueue, WindowSpendUpdateQueue):
+    for queue in (DailySpendUpdateQueue, SpendUpdateQueue, ToolDiscoveryQueue):
         queue.add_update = _noting_updates(queue.add_update)
+    WindowSpendUpdateQueue.add_update = _ruling_out(WindowSpendUpdateQueue.add_update, "a budget of some hours or days")
     writer.build_model_usage_transaction = _noting_models(writer.build_model_usage_transaction)
-    tools.build_tool_usage_transaction = _noting_tools(tools.build_tool_usage_transaction)
+    tools.build_tool_usage_transaction = _ruling_out(tools.build_tool_usage_transaction, "tools that ran")
     spend = writer.DBSpendUpdateWriter
     spend.update_database = _noting_facts(spend.update_database)
     spend._insert_spend_log_to_db = _noting_rows(spend._insert_spend_log_to_db)
@@ -192,14 +193,16 @@ def _noting_models(build: Callable[..., Any]) -> Callable[..., Any]:
     return build_model_usage_transaction
 
 
-def _noting_tools(build: Callable[..., Any]) -> Callable[..., Any]:
-    def build_tool_usage_transaction(**kwargs: Any) -> Any:
-        found = build(**kwargs)
+def _ruling_out(function: Callable[..., Any], reason: str) -> Callable[..., Any]:
+    """What `function` gives, where it is something, is this request's alone."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        found = function(*args, **kwargs)
         if (witness := _watching.get()) and found is not None:
-            witness.unfit = "tools that ran"
+            witness.unfit = reason
         return found
 
-    return build_tool_usage_transaction
+    return call
 
 
 def _noting_rows(insert: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
