@@ -7,6 +7,7 @@ import itertools
 import json
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -123,6 +124,18 @@ def test_what_the_engine_refuses_is_refused_in_litellms_words(stack: Stack) -> N
     assert "maximum context length" in answer.json()["error"]["message"]
 
 
+def leave(client: httpx.Client, body: dict[str, Any]) -> httpx.Response | None:
+    """Ask and go away: a stream's client when it has some tokens; the other's has no answer then."""
+    if body["stream"]:
+        with client.stream("POST", "/v1/chat/completions", json=body) as response:
+            # past the event with the role, which has no token
+            assert list(itertools.islice(response.iter_lines(), 20))
+            return response
+    with suppress(httpx.ReadTimeout):
+        client.post("/v1/chat/completions", json=body, timeout=0.3)
+    return None
+
+
 @pytest.mark.parametrize("streaming", [False, True])
 def test_a_client_that_goes_away_frees_the_engine_and_leaves_a_row(stack: Stack, streaming: bool) -> None:
     key = make_key(stack)
@@ -133,35 +146,29 @@ def test_a_client_that_goes_away_frees_the_engine_and_leaves_a_row(stack: Stack,
 
     with stack.client(key) as client:
         answers = ask_until_followed(client, stream=streaming, **LONG)
-    before = metric("generation_tokens_total")
     body: dict[str, Any] = {"model": "vllm_agent", "messages": [{"role": "user", "content": "Go on"}], "stream": streaming, **LONG}
-    left: list[str] = []  # what the lane said of each
+    left: list[httpx.Response | None] = []
     with stack.client(key) as client:
-        if streaming:
-            # one request in ten seconds is LiteLLM's
-            while FOLLOWED not in left and len(left) < 5:
-                with client.stream("POST", "/v1/chat/completions", json=body) as response:
-                    # past the event with the role, which has no token
-                    assert list(itertools.islice(response.iter_lines(), 20))
-                left.append(verdict(response))
-            assert left[-1] == FOLLOWED
+        # one request in ten seconds is LiteLLM's; and beside an engine that keeps two cores busy, a client may
+        # have no turn to leave before the answer is over
+        for _ in range(5):
+            before = metric("generation_tokens_total")
+            left.append(leave(client, body))
+            until(lambda: metric("num_requests_running") == 0, 20, "no request running at the engine")
+            freed = metric("generation_tokens_total") - before < LONG["max_tokens"]
+            if freed and (left[-1] is None or verdict(left[-1]) == FOLLOWED):
+                break
         else:
-            with pytest.raises(httpx.ReadTimeout):
-                client.post("/v1/chat/completions", json=body, timeout=0.3)
-            left.append("")
+            pytest.fail(f"no answer by precedent was cut short: {[response and verdict(response) for response in left]}")
 
-    hashed = hashlib.sha256(key.encode()).hexdigest()
+    hashed, count = hashlib.sha256(key.encode()).hexdigest(), len(answers) + len(left)
     rows = until(
-        lambda: (
-            len(found := query(stack, 'SELECT * FROM "LiteLLM_SpendLogs" WHERE api_key = %s', hashed)) == len(answers) + len(left) and found
-        ),
+        lambda: len(found := query(stack, 'SELECT * FROM "LiteLLM_SpendLogs" WHERE api_key = %s', hashed)) == count and found,
         60,
         "a row for the request of the client that went away",
     )
-    until(lambda: metric("num_requests_running") == 0, 20, "no request running at the engine")
-    assert metric("generation_tokens_total") - before < LONG["max_tokens"] * len(left)
-    if streaming:
-        [row] = [row for row in rows if row["litellm_call_id"] == response.headers["x-litellm-call-id"]]
+    if last := left[-1]:
+        [row] = [row for row in rows if row["litellm_call_id"] == last.headers["x-litellm-call-id"]]
         assert 0 < row["completion_tokens"] < LONG["max_tokens"]
 
 
