@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
 from litellm.llms.base_llm.base_utils import BaseTokenCounter
 from litellm.llms.vllm.common_utils import VLLMModelInfo
 from litellm.types.utils import TokenCountResponse
 
-_TIMEOUT = 60.0  # seconds; a count waits behind the prompts that the engine tokenizes
+from slipway.gateway.engine_questions import ask
+
+_SECONDS = 60.0  # a count waits behind the prompts that the engine tokenizes
 
 
 class EngineTokenCounter(BaseTokenCounter):  # type: ignore[misc]  # litellm is not installed where types are checked
@@ -37,22 +38,17 @@ class EngineTokenCounter(BaseTokenCounter):  # type: ignore[misc]  # litellm is 
         root = engine["api_base"].removesuffix("/v1")
         anthropic = messages_format == "anthropic"
         body = {"model": model_to_use, "messages": messages, "tools": tools, "system": system if anthropic else None}
-        async with httpx.AsyncClient(timeout=_TIMEOUT, trust_env=False) as client:
-            answer = await client.post(
-                f"{root}/v1/messages/count_tokens" if anthropic else f"{root}/tokenize",
-                json={name: value for name, value in body.items() if value},
-                headers={"Authorization": f"Bearer {engine['api_key']}"},
-            )
-        found = answer.json()
-        if answer.is_error:
+        url = f"{root}/v1/messages/count_tokens" if anthropic else f"{root}/tokenize"
+        status, found = await ask(url, engine["api_key"], {name: value for name, value in body.items() if value}, _SECONDS)
+        if status != 200:
             return TokenCountResponse(
                 total_tokens=0,
                 request_model=request_model,
                 model_used=model_to_use,
                 tokenizer_type="vllm",
                 error=True,
-                error_message=str(found.get("error", {}).get("message", answer.text)),
-                status_code=answer.status_code,
+                error_message=str(found.get("error", {}).get("message", found)),
+                status_code=status,
             )
         return TokenCountResponse(
             total_tokens=found["input_tokens" if anthropic else "count"],

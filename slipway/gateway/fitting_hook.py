@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import httpx
 from litellm.integrations.custom_logger import CustomLogger
 
+from slipway.gateway.engine_questions import ask
 from slipway.gateway.fitting import ANSWER_NAMES, Lengths, drop_attribution, lower_longest_answer
 
+_SECONDS = 5.0  # for the engine's answer
 _REMEMBERED = 256  # names; with the route claude-* clients may make up any number of them
 
 
@@ -20,6 +22,7 @@ class Fitting(CustomLogger):  # type: ignore[misc]  # litellm is not installed w
         super().__init__()
         self._find = find
         self._known: dict[str, Lengths] = {}
+        self._asked: dict[str, asyncio.Future[Lengths]] = {}  # requests that come together ask once
 
     async def async_pre_call_hook(self, user_api_key_dict: Any, cache: Any, data: dict[str, Any], call_type: str) -> dict[str, Any]:
         if call_type == "anthropic_messages":
@@ -30,7 +33,10 @@ class Fitting(CustomLogger):  # type: ignore[misc]  # litellm is not installed w
 
     async def _lengths(self, model: str) -> Lengths:
         if model not in self._known:
-            found = await self._find(model)
+            if model not in self._asked:
+                self._asked[model] = asyncio.ensure_future(self._find(model))
+                self._asked[model].add_done_callback(lambda _: self._asked.pop(model))
+            found = await asyncio.shield(self._asked[model])
             if not found.context:
                 return found  # the engine is not there yet
             if len(self._known) >= _REMEMBERED:
@@ -46,9 +52,8 @@ async def find_lengths(model: str) -> Lengths:
     try:
         deployment = await proxy_server.llm_router.async_get_available_deployment(model=model, request_kwargs={})
         engine = deployment["litellm_params"]
-        async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
-            answer = await client.get(f"{engine['api_base']}/models", headers={"Authorization": f"Bearer {engine['api_key']}"})
-        models = answer.raise_for_status().json()["data"]
+        _, answer = await ask(f"{engine['api_base']}/models", engine["api_key"], None, _SECONDS)
+        models = answer["data"]
     except Exception:  # an unknown model or an absent engine: the request itself will say so, better than this could
         return Lengths(0, 0)
     return Lengths(max(int(item.get("max_model_len") or 0) for item in models), int(engine.get("max_tokens") or 0))

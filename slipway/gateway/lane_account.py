@@ -12,8 +12,9 @@ from collections.abc import Coroutine
 from datetime import datetime
 from typing import Any
 
+from slipway.gateway.engine_connections import EngineGone
+from slipway.gateway.engine_questions import count_tokens
 from slipway.gateway.lane_deployment import Deployed
-from slipway.gateway.lane_engine import EngineGone, count_tokens
 from slipway.gateway.lane_protocol import PROVIDER, Protocol
 from slipway.gateway.lane_stream import EventStream
 from slipway.gateway.lane_witness import Witness
@@ -65,7 +66,7 @@ class Account(Deployed):
         kwargs = {**params, **self._kwargs}
         bind_budget_reservation_to_callbacks(self._logging.litellm_params)
         litellm_params = get_litellm_params(
-            acompletion=True, api_key=self._api_key, custom_llm_provider=PROVIDER, api_base=params["api_base"],
+            acompletion=True, api_key=self.api_key, custom_llm_provider=PROVIDER, api_base=params["api_base"],
             litellm_call_id=kwargs.get("litellm_call_id"), model_alias_map=litellm.model_alias_map, metadata=kwargs.get("metadata"),
             model_info=kwargs.get("model_info"), proxy_server_request=kwargs.get("proxy_server_request"),
             litellm_metadata=kwargs.get("litellm_metadata"), drop_params=kwargs.get("drop_params"), max_retries=0,
@@ -84,7 +85,7 @@ class Account(Deployed):
         noted = self.url if self.protocol.noted_url else params["api_base"]
         self._logging.pre_call(
             input=wanted.shown,
-            api_key=self._api_key,
+            api_key=self.api_key,
             additional_args={"complete_input_dict": wanted.body, "api_base": noted, "headers": {}},
         )
         return sent
@@ -174,8 +175,7 @@ class Account(Deployed):
 
         root = self.url.removesuffix(f"/v1{self.protocol.url}")
         try:
-            async with asyncio.timeout(_COUNT_SECONDS):
-                return await count_tokens(root, self.head, self.engine_model, prompt)
+            return await count_tokens(root, self.api_key, self.engine_model, prompt, _COUNT_SECONDS)
         except (EngineGone, TimeoutError, ValueError, KeyError):
             counted: int = await asyncio.to_thread(litellm.token_counter, model=self.engine_model, **prompt)
             return counted

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
+from slipway.gateway.engine_connections import ENGINES, EngineGone, as_text
 from slipway.gateway.lane_account import Account
-from slipway.gateway.lane_engine import ENGINES, EngineGone, as_text
 from slipway.gateway.lane_follow import Following
 from slipway.gateway.lane_precedent import Shape
 from slipway.gateway.lane_relay import Stream, StreamedResponse
@@ -110,7 +110,7 @@ async def ask(passage: Passage, account: Account | Following) -> Any:
     began = datetime.now()
     try:
         async with asyncio.timeout(account.timeout):
-            connection = await ENGINES.start(url, account.head, body)
+            connection = await ENGINES.start(url, account.api_key, body)
     except (EngineGone, TimeoutError) as error:
         passage.pass_on(f"engine: {type(error).__name__}")
         return None

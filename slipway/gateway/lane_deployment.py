@@ -22,8 +22,7 @@ class Deployed:
         self.deployment = deployment
         params = deployment["litellm_params"]
         self.url = params["api_base"].rstrip("/") + self.protocol.url
-        self._api_key = params.get("api_key") or ""
-        self.head = b"content-type: application/json\r\nauthorization: Bearer %b\r\n" % self._api_key.encode()
+        self.api_key = params.get("api_key") or ""
         self.engine_model = params["model"].partition("/")[2]
 
     def take_slot(self) -> None:

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from slipway.gateway.engine_connections import ENGINES, Connection, EngineGone
 from slipway.gateway.lane_account import Account
-from slipway.gateway.lane_engine import ENGINES, Connection, EngineGone
 from slipway.gateway.lane_follow import Following
 from slipway.gateway.lane_request import Passage
 from slipway.gateway.lane_stream import EventStream

@@ -90,6 +90,9 @@ def _remember_failed_imports() -> None:
 def _settle() -> None:
     """What is loaded by now stays: the garbage collector looks at it no more, which would hold the loop for 0.4 s every time, and
     the C library gives the memory back that only the start has needed."""
+    import litellm.utils
+
+    vars(litellm.utils).pop("json_data", None)
     gc.collect()
     gc.freeze()
     gc.collect()  # it comes around to old objects when they have grown by a quarter since the last time: counted without the frozen ones

@@ -10,7 +10,7 @@ import sys
 import weakref
 from typing import Any, cast
 
-from slipway.gateway.lane_engine import Connection, EngineGone, Engines
+from slipway.gateway.engine_connections import Connection, EngineGone, Engines
 
 PART = b"x" * 1024
 PARTS = 32 * 1024  # 32 MiB: more than the sockets' buffers hold
@@ -57,7 +57,7 @@ async def relay(breaks_off: bool) -> dict[str, Any]:
         held.append(len(got))
         keeps_up = True
 
-    connection = await engines.start(url, b"", b"{}")
+    connection = await engines.start(url, "", b"{}")
     error = ""
     try:
         async with asyncio.timeout(30):

@@ -7,7 +7,6 @@ a bare asyncio protocol: a few microseconds each.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
@@ -18,6 +17,9 @@ import httptools
 HIGH_WATER = 64 * 1024  # bytes of an answer waiting for a slow client, above which the engine's socket is no longer read
 # vLLM closes a connection that was idle for 5 s (VLLM_HTTP_TIMEOUT_KEEP_ALIVE); an older one is not worth the risk
 IDLE_SECONDS = 4.0
+
+# method, path, host, key, length of the body, body
+_REQUEST = b"%b %b HTTP/1.1\r\nhost: %b\r\ncontent-type: application/json\r\nauthorization: Bearer %b\r\ncontent-length: %d\r\n\r\n%b"
 
 
 class EngineGone(Exception):
@@ -186,12 +188,17 @@ class Engines:
     def __init__(self) -> None:
         self._idle: dict[tuple[str, int], deque[tuple[float, Connection]]] = {}
 
-    async def start(self, url: str, head: bytes, body: bytes) -> Connection:
-        """POST `body`; the connection is returned when the head of the answer is there. Raises EngineGone."""
+    async def start(self, url: str, key: str, body: bytes | None) -> Connection:
+        """POST `body`, or GET where there is none, with this API key; the connection is returned when the head of the answer is there.
+
+        Raises EngineGone.
+        """
         parts = urlsplit(url)
         host, port = parts.hostname or "127.0.0.1", parts.port or 80
-        request = b"POST %b HTTP/1.1\r\nhost: %b\r\n%bcontent-length: %d\r\n\r\n%b" % (
-            parts.path.encode(), parts.netloc.encode(), head, len(body), body,
+        if parts.scheme != "http":
+            raise EngineGone(f"{parts.scheme}:// is not spoken here")
+        request = _REQUEST % (
+            b"GET" if body is None else b"POST", parts.path.encode(), parts.netloc.encode(), key.encode(), len(body or b""), body or b"",
         )  # fmt: skip
         while kept := self._take(host, port):
             try:
@@ -242,28 +249,3 @@ def as_text(headers: list[tuple[bytes, bytes]]) -> dict[str, Any]:
 
 
 ENGINES = Engines()
-
-
-async def count_tokens(root: str, head: bytes, model: str, prompt: dict[str, Any]) -> int:
-    """The tokens of a chat's `messages` or of a `text` (one or several), as the engine at `root` counts them.
-
-    Raises EngineGone, ValueError or KeyError where it does not.
-    """
-    texts = prompt.get("text", ())
-    asked = (
-        [{"messages": prompt["messages"]}]
-        if "messages" in prompt
-        else [{"prompt": text} for text in ([texts] if isinstance(texts, str) else texts)]
-    )
-    return sum([await _count(f"{root}/tokenize", head, json.dumps({"model": model, **part}).encode()) for part in asked])
-
-
-async def _count(url: str, head: bytes, body: bytes) -> int:
-    connection = await ENGINES.start(url, head, body)
-    try:
-        found = json.loads(await connection.read_all())
-    except BaseException:
-        connection.abort()
-        raise
-    ENGINES.give_back(url, connection)
-    return int(found["count"])
