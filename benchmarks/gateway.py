@@ -10,6 +10,7 @@ spend rows. One worker. Load generator, stub and gateway share the machine; CPU 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import statistics
@@ -17,7 +18,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,7 @@ class Row:
     memory: float = 0
 
 
-@contextmanager
+@contextlib.contextmanager
 def stub(port: int) -> Iterator[str]:
     """Run the stub; gives its address."""
     argv = [gateway_python(), "-m", "benchmarks.stub_engine", "--port", str(port), "--tokens", str(_TOKENS)]
@@ -67,17 +67,31 @@ def measure(part: str, streams: int, target: str, url: str, key: str, seconds: f
     argv = [gateway_python(), "-m", "benchmarks.load", "--url", url, "--key", key, "--streams", str(streams), "--seconds", str(seconds)]
     argv += ["--warm", str(_WARM)] + (["--plain"] if part == "plain" else ["--pause", str(_PARTS[part])])
     before = _cpu(process)
-    done = subprocess.run(argv, cwd=ROOT, check=True, capture_output=True, text=True)
+    text, memory = _run(argv, process)
     used = _cpu(process) - before
-    found: dict[str, Any] = json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(text)
     if found["errors"]:
         print(f"  {target} {part} {streams}: {found['errors']} errors: {found['note'][:300]}", file=sys.stderr)
     first = found["first"] or [0.0]
     return Row(
         part, streams, target, found["events_per_s"], found["requests_per_s"], statistics.median(first) * 1000,
         first[min(len(first) - 1, int(len(first) * 0.99))] * 1000, found["errors"], used / (seconds + _WARM),
-        process.memory_info().rss / 1e6 if process else 0,
+        memory / 1e6,
     )  # fmt: skip
+
+
+def _run(argv: list[str], process: psutil.Process | None) -> tuple[str, int]:
+    """What the load prints, and the most memory in bytes that `process` has meanwhile, with all streams open."""
+    memory = 0
+    with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True) as load:
+        while True:
+            memory = max(memory, process.memory_info().rss if process else 0)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                text = load.communicate(timeout=0.2)[0]
+                break
+    if load.returncode:
+        raise SystemExit(f"the load ended with {load.returncode}")
+    return text, memory
 
 
 def _settle(process: psutil.Process | None) -> None:

@@ -31,6 +31,9 @@ _LOG = logging.getLogger(__name__)
 _NOT_YET = json.dumps({"status": "starting", "message": "This worker is warming up; it will be ready in a few seconds."}).encode()
 # what LiteLLM tries to import on each request although it is not installed: the second failure need not search the disk again
 _OPTIONAL = ("litellm.integrations.otel.logger",)
+# objects, and collections of the younger ones, after which Python looks for garbage: what belongs to a request is in cycles, and
+# with the thresholds of the start (slipway/startup) a busy worker keeps 20 MB of it
+_COLLECT = (10_000, 2, 2)
 _tasks: set[asyncio.Task[None]] = set()
 
 
@@ -92,9 +95,11 @@ def _settle() -> None:
     the C library gives the memory back that only the start has needed."""
     import litellm.utils
 
+    # Claude's tokenizer, parsed: LiteLLM keeps these 12 MB beside the text that it goes on to use
     vars(litellm.utils).pop("json_data", None)
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*_COLLECT)
     gc.collect()  # it comes around to old objects when they have grown by a quarter since the last time: counted without the frozen ones
     with contextlib.suppress(AttributeError):  # musl has no such function
         ctypes.CDLL(None).malloc_trim(0)

@@ -4,6 +4,30 @@ LiteLLM and vLLM create millions of objects while they import, and keep them: wi
 a quarter of LiteLLM's import time goes into looking for garbage that is not there, and vLLM imports itself three times.
 """
 
+from __future__ import annotations
+
 import gc
+import sys
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import LazyLoader
+from types import ModuleType
 
 gc.set_threshold(50_000, 20, 20)
+
+# LiteLLM imports it, and numpy with it, to measure recordings on their way to AWS: 10 MB that wait until something is asked of it
+_LATER = ("soundfile",)
+
+
+class _Later:
+    """Finds modules that are loaded at their first use."""
+
+    @staticmethod
+    def find_spec(name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        spec = PathFinder.find_spec(name, path) if name in _LATER else None
+        if spec and spec.loader:
+            spec.loader = LazyLoader(spec.loader)
+        return spec
+
+
+sys.meta_path.insert(0, _Later)

@@ -11,9 +11,24 @@ from slipway.plan import Site
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_a_process_with_the_site_s_python_start_collects_garbage_rarely() -> None:
-    folder = Site(root=str(ROOT), generated="", secrets="").python_start
-    argv = [sys.executable, "-c", "import gc; print(gc.isenabled(), gc.get_threshold()[0])"]
-    shown = subprocess.run(argv, env={"PYTHONPATH": folder}, capture_output=True, text=True, check=True).stdout
+START = Site(root=str(ROOT), generated="", secrets="").python_start
 
-    assert shown == "True 50000\n"
+
+def run(code: str, *folders: str) -> str:
+    """What a process of a part prints; `folders` has its packages."""
+    environ = {"PYTHONPATH": ":".join((START, *folders)), "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True).stdout
+
+
+def test_a_process_with_the_site_s_python_start_collects_garbage_rarely() -> None:
+    assert run("import gc; print(gc.isenabled(), gc.get_threshold()[0])") == "True 50000\n"
+
+
+def test_what_litellm_imports_for_recordings_is_loaded_at_its_first_use(tmp_path: Path) -> None:
+    (tmp_path / "soundfile.py").write_text("print('loaded')\nRATE = 8000\n")
+
+    assert run("import soundfile; print('imported'); print(soundfile.RATE)", str(tmp_path)) == "imported\nloaded\n8000\n"
+
+
+def test_where_it_is_not_installed_its_import_fails_as_ever() -> None:
+    assert run("try: import soundfile\nexcept ModuleNotFoundError as error: print(error)") == "No module named 'soundfile'\n"
