@@ -79,11 +79,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(_guarded(words))
 
 
+class _Interrupted(KeyboardInterrupt):
+    """Not KeyboardInterrupt itself: where that comes out of an exec(), by which dataclasses are made, Python takes note of it, and
+    ends with SIGINT instead of an exit code, even if somebody has caught it."""
+
+
 def _interrupt(number: int, frame: object) -> None:
     """A polite request to end is the same as Ctrl-C: what was started is stopped, and a second one does not disturb that."""
     for other in _REQUESTS_TO_END:
         signal.signal(other, signal.SIG_IGN)
-    raise KeyboardInterrupt
+    raise _Interrupted
 
 
 def _guarded(words: list[str]) -> int:

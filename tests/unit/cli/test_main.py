@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -98,6 +99,18 @@ def test_a_signal_to_end_is_the_same_as_ctrl_c(
 
 
 LIST = "hint: ./runMe.sh --help lists the verbs\n"
+
+
+def test_a_signal_that_comes_while_a_dataclass_is_made_exits_with_130_too(tmp_path: Path) -> None:
+    # in code that is a string, as dataclasses make it when a module is imported, Python takes note of a KeyboardInterrupt, and
+    # ends itself with SIGINT at its exit even where somebody has caught it
+    (tmp_path / "interrupted.py").write_text(
+        "from slipway.cli import main\nmain.cli.main = lambda **_: exec('import os; os.kill(os.getpid(), 15)')\nmain.main(['status'])\n"
+    )
+    argv = [sys.executable, "-m", "interrupted"]
+    ended = subprocess.run(argv, env={"PYTHONPATH": f"{tmp_path}:{ROOT}"}, capture_output=True, text=True, check=False)
+
+    assert (ended.returncode, ended.stderr) == (130, "error: interrupted\n")
 
 
 @pytest.mark.parametrize(
