@@ -15,6 +15,7 @@ from litellm.llms.vllm.common_utils import VLLMModelInfo
 from litellm.proxy import utils
 from litellm.types.utils import TokenCountResponse
 
+from slipway.gateway.deployments import engine_of
 from slipway.gateway.engine_connections import EngineGone
 from slipway.gateway.engine_questions import ask, count_tokens
 
@@ -42,12 +43,11 @@ class EngineTokenCounter(BaseTokenCounter):  # type: ignore[misc]  # litellm is 
         """The engine's count, or its refusal; None (LiteLLM then estimates) for what is no chat."""
         if not messages or deployment is None:
             return None
-        engine = deployment["litellm_params"]
-        root = engine["api_base"].removesuffix("/v1")
+        engine = engine_of(deployment)
         anthropic = messages_format == "anthropic"
         body = {"model": model_to_use, "messages": messages, "tools": tools, "system": system if anthropic else None}
-        url = f"{root}/v1/messages/count_tokens" if anthropic else f"{root}/tokenize"
-        status, found = await ask(url, engine["api_key"], {name: value for name, value in body.items() if value}, _SECONDS)
+        url = f"{engine.base}/messages/count_tokens" if anthropic else f"{engine.root}/tokenize"
+        status, found = await ask(url, engine.key, {name: value for name, value in body.items() if value}, _SECONDS)
         if status != 200:
             return TokenCountResponse(
                 total_tokens=0,
@@ -83,15 +83,13 @@ async def _count(model: str, given: Any, system: str) -> int:
     """`model` is the engine's name for it. Raises what `count_tokens` raises, and KeyError where no engine has the model."""
     from litellm.proxy import proxy_server
 
-    serving = {item["litellm_params"]["model"].partition("/")[2]: item["litellm_params"] for item in proxy_server.llm_router.model_list}
-    engine = serving[model]
-    root, key = engine["api_base"].removesuffix("/v1"), engine["api_key"]
+    engine = {engine.model: engine for engine in map(engine_of, proxy_server.llm_router.model_list)}[model]
     if isinstance(given, list) and all(isinstance(item, dict) and "role" in item for item in given):
         prompt: dict[str, Any] = {"messages": given}
     else:
         prompt = {"text": given if isinstance(given, str) else json.dumps(given)}
-    tokens = await count_tokens(root, key, model, prompt, _SECONDS)
-    return tokens + (await count_tokens(root, key, model, {"text": system}, _SECONDS) if system else 0)
+    tokens = await count_tokens(engine, prompt, _SECONDS)
+    return tokens + (await count_tokens(engine, {"text": system}, _SECONDS) if system else 0)
 
 
 def install() -> None:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from slipway.gateway.deployments import Engine
 from slipway.gateway.engine_connections import ENGINES
 
 
@@ -27,8 +28,8 @@ async def ask(url: str, key: str, body: Mapping[str, Any] | None, seconds: float
     return status, json.loads(text)
 
 
-async def count_tokens(root: str, key: str, model: str, prompt: Mapping[str, Any], seconds: float) -> int:
-    """The tokens of a chat's `messages` or of a `text` (one or several), as the engine at `root` counts them.
+async def count_tokens(engine: Engine, prompt: Mapping[str, Any], seconds: float) -> int:
+    """The tokens of a chat's `messages` or of a `text` (one or several), as the engine counts them.
 
     Raises what `ask` raises, and KeyError where the engine refuses.
     """
@@ -38,4 +39,5 @@ async def count_tokens(root: str, key: str, model: str, prompt: Mapping[str, Any
         if "messages" in prompt
         else [{"prompt": text} for text in ([texts] if isinstance(texts, str) else texts)]
     )
-    return sum([int((await ask(f"{root}/tokenize", key, {"model": model, **part}, seconds))[1]["count"]) for part in asked])
+    url = f"{engine.root}/tokenize"
+    return sum([int((await ask(url, engine.key, {"model": engine.model, **part}, seconds))[1]["count"]) for part in asked])

@@ -8,6 +8,7 @@ from typing import Any
 
 from litellm.integrations.custom_logger import CustomLogger
 
+from slipway.gateway.deployments import engine_of
 from slipway.gateway.engine_questions import ask
 from slipway.gateway.fitting import ANSWER_NAMES, Lengths, drop_attribution, lower_longest_answer
 
@@ -51,12 +52,12 @@ async def find_lengths(model: str) -> Lengths:
 
     try:
         deployment = await proxy_server.llm_router.async_get_available_deployment(model=model, request_kwargs={})
-        engine = deployment["litellm_params"]
-        _, answer = await ask(f"{engine['api_base']}/models", engine["api_key"], None, _SECONDS)
+        engine = engine_of(deployment)
+        _, answer = await ask(f"{engine.base}/models", engine.key, None, _SECONDS)
         models = answer["data"]
     except Exception:  # an unknown model or an absent engine: the request itself will say so, better than this could
         return Lengths(0, 0)
-    return Lengths(max(int(item.get("max_model_len") or 0) for item in models), int(engine.get("max_tokens") or 0))
+    return Lengths(max(int(item.get("max_model_len") or 0) for item in models), int(deployment["litellm_params"].get("max_tokens") or 0))
 
 
 def install() -> None:

@@ -66,15 +66,15 @@ class Account(Deployed):
         kwargs = {**params, **self._kwargs}
         bind_budget_reservation_to_callbacks(self._logging.litellm_params)
         litellm_params = get_litellm_params(
-            acompletion=True, api_key=self.api_key, custom_llm_provider=PROVIDER, api_base=params["api_base"],
+            acompletion=True, api_key=self.engine.key, custom_llm_provider=PROVIDER, api_base=params["api_base"],
             litellm_call_id=kwargs.get("litellm_call_id"), model_alias_map=litellm.model_alias_map, metadata=kwargs.get("metadata"),
             model_info=kwargs.get("model_info"), proxy_server_request=kwargs.get("proxy_server_request"),
             litellm_metadata=kwargs.get("litellm_metadata"), drop_params=kwargs.get("drop_params"), max_retries=0,
             timeout=kwargs.get("timeout"), litellm_trace_id=kwargs.get("litellm_trace_id"),
         )  # fmt: skip
-        wanted = await self.protocol.want(kwargs, self.engine_model, litellm_params)
+        wanted = await self.protocol.want(kwargs, self.engine.model, litellm_params)
         self._logging.update_environment_variables(
-            model=self.engine_model, user=kwargs.get("user"), optional_params=wanted.parameters, litellm_params=litellm_params,
+            model=self.engine.model, user=kwargs.get("user"), optional_params=wanted.parameters, litellm_params=litellm_params,
             custom_llm_provider=PROVIDER,
         )  # fmt: skip
         if self.streams:
@@ -85,7 +85,7 @@ class Account(Deployed):
         noted = self.url if self.protocol.noted_url else params["api_base"]
         self._logging.pre_call(
             input=wanted.shown,
-            api_key=self.api_key,
+            api_key=self.engine.key,
             additional_args={"complete_input_dict": wanted.body, "api_base": noted, "headers": {}},
         )
         return sent
@@ -111,7 +111,7 @@ class Account(Deployed):
         update_response_metadata(
             result=result,
             logging_obj=self._logging,
-            model=self.engine_model,
+            model=self.engine.model,
             kwargs={**self.deployment["litellm_params"], **self._kwargs},
             start_time=self._began,
             end_time=datetime.now(),
@@ -134,7 +134,7 @@ class Account(Deployed):
         from litellm.utils import _dispatch_success_logging
 
         protocol = self.protocol
-        result = protocol.result(found, self.engine_model, protocol.usage(found.get("usage") or {}), protocol.finish_reason(found))
+        result = protocol.result(found, self.engine.model, protocol.usage(found.get("usage") or {}), protocol.finish_reason(found))
         hidden = await self._describe(result)
         self.leave()
         _dispatch_success_logging(
@@ -173,11 +173,10 @@ class Account(Deployed):
         """Its tokens; LiteLLM's estimate where the engine does not tell, for which LiteLLM takes 40 MB."""
         import litellm
 
-        root = self.url.removesuffix(f"/v1{self.protocol.url}")
         try:
-            return await count_tokens(root, self.api_key, self.engine_model, prompt, _COUNT_SECONDS)
+            return await count_tokens(self.engine, prompt, _COUNT_SECONDS)
         except (EngineGone, TimeoutError, ValueError, KeyError):
-            counted: int = await asyncio.to_thread(litellm.token_counter, model=self.engine_model, **prompt)
+            counted: int = await asyncio.to_thread(litellm.token_counter, model=self.engine.model, **prompt)
             return counted
 
     async def finish_broken(self, error: str, events: EventStream) -> bytes:
@@ -190,7 +189,7 @@ class Account(Deployed):
 
         if self._witness:
             self._witness.broke_off = True
-        failure: Exception = litellm.APIConnectionError(message=message, llm_provider=PROVIDER, model=self.engine_model)
+        failure: Exception = litellm.APIConnectionError(message=message, llm_provider=PROVIDER, model=self.engine.model)
         keep(self._logging.dispatch_failure_handlers(exception=failure, traceback_exception="", prefer_async_handlers=True))
         await proxy_server.proxy_logging_obj.post_call_failure_hook(
             user_api_key_dict=self._key, original_exception=failure, request_data=self._data
@@ -198,7 +197,7 @@ class Account(Deployed):
         return failure
 
     def _log(self, events: EventStream, usage: dict[str, Any]) -> None:
-        result = self.protocol.result(events.body(events.first), self.engine_model, usage, events.finish_reason())
+        result = self.protocol.result(events.body(events.first), self.engine.model, usage, events.finish_reason())
         keep(
             self._logging.dispatch_success_handlers(
                 result, cache_hit=self.protocol.noted_hit, start_time=None, end_time=None, prefer_async_handlers=True

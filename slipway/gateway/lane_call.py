@@ -110,7 +110,7 @@ async def ask(passage: Passage, account: Account | Following) -> Any:
     began = datetime.now()
     try:
         async with asyncio.timeout(account.timeout):
-            connection = await ENGINES.start(url, account.api_key, body)
+            connection = await ENGINES.start(url, account.engine.key, body)
     except (EngineGone, TimeoutError) as error:
         passage.pass_on(f"engine: {type(error).__name__}")
         return None

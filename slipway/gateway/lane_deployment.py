@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from slipway.gateway.deployments import engine_of
 from slipway.gateway.lane_protocol import Protocol
 from slipway.gateway.lane_stream import Names
 
@@ -20,10 +21,8 @@ class Deployed:
 
     def deploy(self, deployment: Any) -> None:
         self.deployment = deployment
-        params = deployment["litellm_params"]
-        self.url = params["api_base"].rstrip("/") + self.protocol.url
-        self.api_key = params.get("api_key") or ""
-        self.engine_model = params["model"].partition("/")[2]
+        self.engine = engine_of(deployment)
+        self.url = self.engine.base + self.protocol.url
 
     def take_slot(self) -> None:
         """The deployment's max_parallel_requests. Raises LiteLLM's RateLimitError."""

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from slipway.gateway.deployments import id_of
 from slipway.gateway.lane_account import Account
 from slipway.gateway.lane_deployment import Deployed
 from slipway.gateway.lane_ledger import LEDGER
@@ -37,7 +38,7 @@ class Following(Deployed):
         for name in ("model", protocol.apart):
             kwargs.pop(name, None)
         deployment = await self._router.async_get_available_deployment(model=self.model, request_kwargs=kwargs, **question)
-        found = PRECEDENTS.holding(shape, str(deployment["model_info"]["id"]), self._kwargs)
+        found = PRECEDENTS.holding(shape, id_of(deployment), self._kwargs)
         if found is None:
             return False
         self._precedent: Precedent = found

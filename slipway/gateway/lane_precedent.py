@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from slipway.gateway.deployments import id_of
 from slipway.gateway.lane_protocol import Protocol
 from slipway.gateway.lane_record import Record
 
@@ -47,7 +48,7 @@ class Precedent:
 
     @property
     def deployment_id(self) -> str:
-        return str(self.deployment["model_info"]["id"])
+        return id_of(self.deployment)
 
     @property
     def kind(self) -> object:

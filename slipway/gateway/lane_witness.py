@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from slipway.gateway.deployments import engine_of, id_of
 from slipway.gateway.lane_precedent import Headers, Precedent, Precedents, Shape, as_said, counted, expiry, same_headers
 from slipway.gateway.lane_protocol import Protocol
 from slipway.gateway.lane_record import Facts, Record
@@ -70,7 +71,7 @@ class Witness:
         self.kwargs = {name: copied(value) for name, value in kwargs.items() if name not in (*_OWN, *self.protocol.content)}
         self.unfit = self.unfit or _counting()
         if self.known and self.known.read == self.read and not self.unfit:
-            PRECEDENTS.renew(self.known, str(deployment["model_info"]["id"]), self.numbers)
+            PRECEDENTS.renew(self.known, id_of(deployment), self.numbers)
 
     def _precedent(self) -> Precedent:
         return Precedent(self.deployment, self.kwargs, self.timeout, self.headers, self.record, *as_said(self.numbers, self.kwargs))
@@ -111,7 +112,7 @@ class Witness:
 
 async def want(protocol: Protocol, precedent: Precedent, kwargs: dict[str, Any]) -> bytes:
     """What the engine is sent for these arguments of LiteLLM's call."""
-    wanted = await protocol.want(kwargs, precedent.deployment["litellm_params"]["model"].partition("/")[2], {})
+    wanted = await protocol.want(kwargs, engine_of(precedent.deployment).model, {})
     if kwargs.get("stream") is True:
         protocol.ask_to_stream(wanted.body)
     return json.dumps(wanted.body).encode()
