@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+from typing import Any
 
-import pytest
+import httpx
 
 from tests.e2e.conftest import Stack, until
 
@@ -21,19 +23,37 @@ def ready_again(stack: Stack, part: str, killed: int) -> None:
     until(lambda: stack.part(part)["pid"] != killed and stack.status()["state"] == "ready", 180, f"{part} is back and all is ready")
 
 
-@pytest.mark.parametrize(("path", "shape"), [("/v1/chat/completions", "service_unavailable"), ("/v1/messages", "overloaded_error")])
-def test_while_the_engine_is_away_clients_read_a_503_and_then_it_recovers(stack: Stack, path: str, shape: str) -> None:
-    killed = kill(stack, "engine")
-    body = {"model": "vllm_agent", "max_tokens": 5, "messages": [{"role": "user", "content": "Hello"}]}
-    with stack.client() as client:
-        refused = until(lambda: (r := client.post(path, json=body)).status_code == 503 and r, 20, "a 503")
+HELLO = [{"role": "user", "content": "Hello"}]
+# path: body, and what its protocol calls the error
+ASKED: dict[str, tuple[dict[str, Any], str]] = {
+    "/v1/chat/completions": ({"messages": HELLO, "max_tokens": 5}, "service_unavailable"),
+    "/v1/completions": ({"prompt": "Hello", "max_tokens": 5}, "service_unavailable"),
+    "/v1/responses": ({"input": "Hello", "max_output_tokens": 5}, "service_unavailable"),
+    "/v1/embeddings": ({"input": "Hello"}, "service_unavailable"),
+    "/v1/messages": ({"messages": HELLO, "max_tokens": 5}, "overloaded_error"),
+    "/v1/messages/count_tokens": ({"messages": HELLO}, "overloaded_error"),
+}
 
-        assert refused.headers["retry-after"] == "5"
-        assert shape in refused.text
-        assert "./runMe.sh status" in refused.text
+
+def test_while_the_engine_is_away_clients_of_every_protocol_read_a_503_and_then_it_recovers(stack: Stack) -> None:
+    killed = kill(stack, "engine")
+    with stack.client() as client:
+
+        def ask(path: str, streaming: bool = False) -> httpx.Response:
+            return client.post(path, json={"model": "vllm_agent", **ASKED[path][0], **({"stream": True} if streaming else {})})
+
+        until(lambda: ask("/v1/chat/completions").status_code == 503, 20, "a 503")
+        for path, (_, kind) in ASKED.items():
+            for streaming in (False, True) if path not in ("/v1/embeddings", "/v1/messages/count_tokens") else (False,):
+                refused = ask(path, streaming)
+                error = refused.json()["error"]
+                told = (refused.status_code, refused.headers.get("retry-after"), error.get("code", error["type"]))
+                assert told == (503, "5", kind), (path, streaming, refused.text)
+                assert re.match(r"The engine is (starting|down): .*`./runMe.sh status`", error["message"]), refused.text
 
         ready_again(stack, "engine", killed)
-        assert client.post(path, json=body).status_code == 200
+        # the demo model makes no embeddings, which its engine says itself
+        assert {path: ask(path).status_code for path in ASKED} == {**dict.fromkeys(ASKED, 200), "/v1/embeddings": 404}
 
 
 def test_after_a_kill_of_the_engine_no_worker_of_it_is_left(stack: Stack) -> None:
