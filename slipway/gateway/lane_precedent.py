@@ -92,9 +92,27 @@ def _timeless(headers: Headers) -> list[tuple[bytes, bytes]]:
 class Shape:
     """What is the same in some requests."""
 
-    read: Mapping[str, Any]  # what LiteLLM has read of its cache to authorize them
+    read: dict[str, Any]  # what LiteLLM has read of its cache to authorize them
     expires: float  # of the key, in seconds since 1970
     precedents: dict[object, Precedent] = field(default_factory=dict)
+
+
+# of a key, user or team: when LiteLLM has read it from the database, and when it has last written there that it was used
+_STAMPS = ("last_refreshed_at", "last_active", "updated_at")
+
+
+def same_entry(one: Any, other: Any) -> bool:
+    """Whether two entries of LiteLLM's cache authorize the same."""
+    return bool(one == other) or (isinstance(one, dict) and isinstance(other, dict) and _lasting(one) == _lasting(other))
+
+
+def same_reads(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether what LiteLLM has read of its cache authorizes the same."""
+    return one.keys() == other.keys() and all(same_entry(value, other[name]) for name, value in one.items())
+
+
+def _lasting(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in entry.items() if name not in _STAMPS}
 
 
 # numbers that may be others in each request: LiteLLM hands them on, or a hook lowers them
@@ -141,8 +159,10 @@ class Precedents:
             return None
         for name, value in found.read.items():
             now = self._cached(name)
-            if now is not value and now != value:
-                return None
+            if now is not value:
+                if not same_entry(now, value):
+                    return None
+                found.read[name] = now
         self._shapes.move_to_end(shape)
         return found
 
@@ -173,7 +193,7 @@ class Precedents:
     def _keep(self, precedent: Precedent) -> None:
         precedent.due, precedent.until = self._clock() + RENEWED_SECONDS, self._clock() + KEPT_SECONDS
 
-    def learn(self, shape: object, read: Mapping[str, Any], expires: float, precedent: Precedent) -> None:
+    def learn(self, shape: object, read: dict[str, Any], expires: float, precedent: Precedent) -> None:
         """A request has come out as `precedent`."""
         known = self._shapes.setdefault(shape, Shape(read, expires))
         known.read, known.expires = read, expires

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from slipway.gateway.deployments import engine_of, id_of
-from slipway.gateway.lane_precedent import Headers, Precedent, Precedents, Shape, as_said, counted, expiry, same_headers
+from slipway.gateway.lane_precedent import Headers, Precedent, Precedents, Shape, as_said, counted, expiry, same_headers, same_reads
 from slipway.gateway.lane_protocol import Protocol
 from slipway.gateway.lane_record import Facts, Record
 
@@ -70,7 +70,7 @@ class Witness:
         self.deployment, self.timeout, self.sent = deployment, timeout, sent
         self.kwargs = {name: copied(value) for name, value in kwargs.items() if name not in (*_OWN, *self.protocol.content)}
         self.unfit = self.unfit or _counting()
-        if self.known and self.known.read == self.read and not self.unfit:
+        if self.known and same_reads(self.known.read, self.read) and not self.unfit:
             PRECEDENTS.renew(self.known, id_of(deployment), self.numbers)
 
     def _precedent(self) -> Precedent:

@@ -7,7 +7,19 @@ from typing import Any
 import pytest
 
 from slipway.gateway.lane_chat import Chat
-from slipway.gateway.lane_precedent import Precedent, Precedents, Shape, as_said, counted, expiry, numbers_of, same_headers, shape_of, today
+from slipway.gateway.lane_precedent import (
+    Precedent,
+    Precedents,
+    Shape,
+    as_said,
+    counted,
+    expiry,
+    numbers_of,
+    same_headers,
+    same_reads,
+    shape_of,
+    today,
+)
 from slipway.gateway.lane_record import Record
 
 CHAT = Chat()
@@ -30,11 +42,13 @@ class World:
         self.now = 1000.0
         self.precedents = Precedents(self.cache.get, clock=lambda: self.now, date=lambda: self.now)
 
-    def learn(self, body: dict[str, Any], *, holds: bool = True, expires: float = float("inf"), **called: Any) -> None:
+    def learn(
+        self, body: dict[str, Any], *, read: dict[str, Any] = READ, holds: bool = True, expires: float = float("inf"), **called: Any
+    ) -> None:
         """LiteLLM makes a call of it with the arguments `called`, where they are not those of the body."""
         kwargs = {"model": "demo", **numbers_of(body), **called}
         precedent = Precedent(ENGINE, kwargs, None, [], Record({"startTime": today()}), *as_said(numbers_of(body), kwargs), holds=holds)
-        self.precedents.learn(shape_of(SCOPE, body, CHAT), READ, expires, precedent)
+        self.precedents.learn(shape_of(SCOPE, body, CHAT), dict(read), expires, precedent)
 
     def follows(self, body: dict[str, Any], scope: dict[str, Any] = SCOPE) -> bool:
         found: Shape | None = self.precedents.find(shape_of(scope, body, CHAT))
@@ -111,6 +125,15 @@ def test_a_key_that_was_read_anew_and_is_the_same_goes_on(world: World) -> None:
     world.learn(BODY)
     world.cache["key"] = {"token": "key", "models": []}
     assert world.follows(BODY)
+
+
+def test_so_does_one_of_which_litellm_has_written_down_meanwhile_that_it_was_used(world: World) -> None:
+    read = {"key": {**READ["key"], "last_refreshed_at": 1.0, "last_active": None, "updated_at": "yesterday"}}
+    world.learn(BODY, read=read)
+    world.cache["key"] = {**READ["key"], "last_refreshed_at": 61.0, "last_active": "now", "updated_at": "now"}
+    assert world.follows(BODY)
+    assert not same_reads(read, {"key": {**world.cache["key"], "models": ["other"]}})
+    assert not same_reads(read, {**read, "team": None})
 
 
 def test_nothing_follows_once_the_key_has_expired(world: World) -> None:
