@@ -20,6 +20,7 @@ from slipway.gateway.engine_connections import EngineGone
 from slipway.gateway.engine_questions import ask, count_tokens
 
 _SECONDS = 60.0  # a count waits behind the prompts that the engine tokenizes
+_FAILED_SECONDS = 2.0  # and so does the client, for its error, while the prompt of a request that failed is counted
 
 
 class EngineTokenCounter(BaseTokenCounter):  # type: ignore[misc]  # litellm is not installed where types are checked
@@ -72,8 +73,9 @@ def _asking_the_engine(estimate: Callable[..., int], loop: asyncio.AbstractEvent
     def count_request_input_tokens(model: str, request_input: object, system_input: object) -> int:
         counted = asyncio.run_coroutine_threadsafe(_count(model, request_input, utils._system_prompt_text(system_input)), loop)
         try:
-            return counted.result()
+            return counted.result(_FAILED_SECONDS)
         except (EngineGone, TimeoutError, ValueError, KeyError):
+            counted.cancel()
             return estimate(model=model, request_input=request_input, system_input=system_input)
 
     return count_request_input_tokens
@@ -84,12 +86,12 @@ async def _count(model: str, given: Any, system: str) -> int:
     from litellm.proxy import proxy_server
 
     engine = {engine.model: engine for engine in map(engine_of, proxy_server.llm_router.model_list)}[model]
-    if isinstance(given, list) and all(isinstance(item, dict) and "role" in item for item in given):
-        prompt: dict[str, Any] = {"messages": given}
-    else:
-        prompt = {"text": given if isinstance(given, str) else json.dumps(given)}
-    tokens = await count_tokens(engine, prompt, _SECONDS)
-    return tokens + (await count_tokens(engine, {"text": system}, _SECONDS) if system else 0)
+    prompts: list[dict[str, Any]] = [{"text": system}] if system else []
+    if isinstance(given, list) and given and all(isinstance(item, dict) and "role" in item for item in given):
+        prompts.append({"messages": given})
+    elif given:
+        prompts.append({"text": given if isinstance(given, str) else json.dumps(given)})
+    return sum([await count_tokens(engine, prompt, _FAILED_SECONDS) for prompt in prompts])
 
 
 def install() -> None:
