@@ -21,6 +21,7 @@ from slipway.gateway.lane_protocol import Protocol
 from slipway.gateway.lane_record import Record
 
 RENEWED_SECONDS = 10.0  # after which one request goes LiteLLM's way again
+RENEWED_REQUESTS = 3  # that follow at least before: of a client that asks every few seconds, most do
 KEPT_SECONDS = 30.0  # a precedent holds no longer, should that one not come so far
 _MOST, _MOST_EACH = 128, 16  # shapes, and precedents of one: headers and parameters come from clients
 
@@ -44,6 +45,7 @@ class Precedent:
     session: str = ""  # that LiteLLM gives all such requests; empty: each has its own
     holds: bool = False
     due: float = 0.0  # when LiteLLM shall decide again
+    followed: int = 0  # requests since it has
     until: float = 0.0
 
     @property
@@ -173,9 +175,10 @@ class Precedents:
             if found.deployment_id == deployment and found.holds and found.covers(data):
                 if now >= found.until or found.record.day != today():
                     return None
-                if now < found.due:
+                if now < found.due or found.followed < RENEWED_REQUESTS:
+                    found.followed += 1
                     return found
-                found.due = now + RENEWED_SECONDS
+                found.due, found.followed = now + RENEWED_SECONDS, 0
                 return None
         return None
 
@@ -192,6 +195,7 @@ class Precedents:
 
     def _keep(self, precedent: Precedent) -> None:
         precedent.due, precedent.until = self._clock() + RENEWED_SECONDS, self._clock() + KEPT_SECONDS
+        precedent.followed = 0
 
     def learn(self, shape: object, read: dict[str, Any], expires: float, precedent: Precedent) -> None:
         """A request has come out as `precedent`."""
