@@ -67,7 +67,7 @@ def measure(part: str, streams: int, target: str, url: str, key: str, seconds: f
     argv = [gateway_python(), "-m", "benchmarks.load", "--url", url, "--key", key, "--streams", str(streams), "--seconds", str(seconds)]
     argv += ["--warm", str(_WARM)] + (["--plain"] if part == "plain" else ["--pause", str(_PARTS[part])])
     before = _cpu(process)
-    text, memory = _run(argv, process)
+    text, memory = _load(argv, process)
     used = _cpu(process) - before
     found: dict[str, Any] = json.loads(text)
     if found["errors"]:
@@ -80,7 +80,7 @@ def measure(part: str, streams: int, target: str, url: str, key: str, seconds: f
     )  # fmt: skip
 
 
-def _run(argv: list[str], process: psutil.Process | None) -> tuple[str, int]:
+def _load(argv: list[str], process: psutil.Process | None) -> tuple[str, int]:
     """What the load prints, and the most memory in bytes that `process` has meanwhile, with all streams open."""
     memory = 0
     with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True) as load:

@@ -16,8 +16,7 @@ from litellm.proxy import utils
 from litellm.types.utils import TokenCountResponse
 
 from slipway.gateway.deployments import engine_of
-from slipway.gateway.engine_connections import EngineGone
-from slipway.gateway.engine_questions import ask, count_tokens
+from slipway.gateway.engine_questions import NO_COUNT, ask, count_tokens
 
 _SECONDS = 60.0  # a count waits behind the prompts that the engine tokenizes
 _FAILED_SECONDS = 2.0  # and so does the client, for its error, while the prompt of a request that failed is counted
@@ -74,7 +73,7 @@ def _asking_the_engine(estimate: Callable[..., int], loop: asyncio.AbstractEvent
         counted = asyncio.run_coroutine_threadsafe(_count(model, request_input, utils._system_prompt_text(system_input)), loop)
         try:
             return counted.result(_FAILED_SECONDS)
-        except (EngineGone, TimeoutError, ValueError, KeyError):
+        except NO_COUNT:
             counted.cancel()
             return estimate(model=model, request_input=request_input, system_input=system_input)
 
@@ -82,7 +81,7 @@ def _asking_the_engine(estimate: Callable[..., int], loop: asyncio.AbstractEvent
 
 
 async def _count(model: str, given: Any, system: str) -> int:
-    """`model` is the engine's name for it. Raises what `count_tokens` raises, and KeyError where no engine has the model."""
+    """`model` is the engine's name for it. Raises NO_COUNT, also where no engine has the model."""
     from litellm.proxy import proxy_server
 
     engine = {engine.model: engine for engine in map(engine_of, proxy_server.llm_router.model_list)}[model]

@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from slipway.gateway.deployments import Engine
-from slipway.gateway.engine_connections import ENGINES
+from slipway.gateway.engine_connections import ENGINES, EngineGone
+
+# what `count_tokens` raises: the engine is away, takes too long, or refuses
+NO_COUNT = (EngineGone, TimeoutError, ValueError, KeyError)
 
 
 async def ask(url: str, key: str, body: Mapping[str, Any] | None, seconds: float) -> tuple[int, Any]:
@@ -31,7 +34,7 @@ async def ask(url: str, key: str, body: Mapping[str, Any] | None, seconds: float
 async def count_tokens(engine: Engine, prompt: Mapping[str, Any], seconds: float) -> int:
     """The tokens of a chat's `messages` or of a `text` (one or several), as the engine counts them.
 
-    Raises what `ask` raises, and KeyError where the engine refuses.
+    Raises NO_COUNT.
     """
     texts = prompt.get("text", ())
     asked: list[dict[str, Any]] = (

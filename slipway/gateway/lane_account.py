@@ -12,8 +12,7 @@ from collections.abc import Coroutine
 from datetime import datetime
 from typing import Any
 
-from slipway.gateway.engine_connections import EngineGone
-from slipway.gateway.engine_questions import count_tokens
+from slipway.gateway.engine_questions import NO_COUNT, count_tokens
 from slipway.gateway.lane_deployment import Deployed
 from slipway.gateway.lane_protocol import PROVIDER, Protocol
 from slipway.gateway.lane_stream import EventStream
@@ -175,7 +174,7 @@ class Account(Deployed):
 
         try:
             return await count_tokens(self.engine, prompt, _COUNT_SECONDS)
-        except (EngineGone, TimeoutError, ValueError, KeyError):
+        except NO_COUNT:
             counted: int = await asyncio.to_thread(litellm.token_counter, model=self.engine.model, **prompt)
             return counted
 

@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
+from slipway.gateway.deployments import engine_of
 from slipway.gateway.phase import VARIABLE, away_text, read_phase
 from slipway.gateway.refusals import ENGINE_AWAY, Refusal, read_refusal
 
@@ -35,7 +36,7 @@ def install() -> None:
     def engines() -> Iterable[str]:
         router = proxy_server.llm_router
         deployments = router.model_list if router else []
-        return {deployment["litellm_params"]["api_base"] for deployment in deployments}
+        return {engine_of(deployment).base for deployment in deployments}
 
     def models() -> list[str]:
         return sorted(proxy_server.llm_router.get_model_names()) if proxy_server.llm_router else []
