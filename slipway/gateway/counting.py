@@ -16,6 +16,7 @@ from litellm.proxy import utils
 from litellm.types.utils import TokenCountResponse
 
 from slipway.gateway.deployments import engine_of
+from slipway.gateway.engine_connections import EngineGone
 from slipway.gateway.engine_questions import NO_COUNT, ask, count_tokens
 
 _SECONDS = 60.0  # a count waits behind the prompts that the engine tokenizes
@@ -67,12 +68,17 @@ class EngineTokenCounter(BaseTokenCounter):  # type: ignore[misc]  # litellm is 
 
 
 def _asking_the_engine(estimate: Callable[..., int], loop: asyncio.AbstractEventLoop) -> Callable[..., int]:
-    """What LiteLLM writes down of a request that has failed, or whose client left before the answer began; it counts in a thread."""
+    """What LiteLLM writes down of a request that has failed, or whose client left before the answer began; it counts in a thread.
+
+    An engine that is not there has read no prompt: 0.
+    """
 
     def count_request_input_tokens(model: str, request_input: object, system_input: object) -> int:
         counted = asyncio.run_coroutine_threadsafe(_count(model, request_input, utils._system_prompt_text(system_input)), loop)
         try:
             return counted.result(_FAILED_SECONDS)
+        except EngineGone:
+            return 0
         except NO_COUNT:
             counted.cancel()
             return estimate(model=model, request_input=request_input, system_input=system_input)
