@@ -164,7 +164,7 @@ class Entrance:
         shape = shape_of(request.scope, data, passage.protocol)
         known = PRECEDENTS.find(shape)
         if known is not None and backlog() < _MOST_BACKLOG:
-            call = Following(passage.protocol, data, proxy_server.llm_router, partial(self._open_account, request.scope, body))
+            call = Following(passage, data, proxy_server.llm_router, partial(self._open_account, request.scope, body))
             response = await follow(passage, call, known, request)
             if response is not None or passage.reason:
                 return response

@@ -142,11 +142,25 @@ async def ask(passage: Passage, account: Account | Following) -> Any:
     return WholeAnswer(protocol.whole(data, found, names), await account.finish(found), account.model)
 
 
+class FollowedResponse:
+    """ASGI response of a whole answer, which is logged when the client has it."""
+
+    def __init__(self, body: bytes, headers: list[tuple[bytes, bytes]], call: Following) -> None:
+        self._body, self._call = body, call
+        self._headers = [(b"content-length", b"%d" % len(body)), (b"content-type", b"application/json"), *headers]
+
+    async def __call__(self, scope: Any, receive: Any, send: Callable[[Any], Awaitable[None]]) -> None:
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": self._headers})
+            await send({"type": "http.response.body", "body": self._body, "more_body": False})
+        finally:
+            self._call.log()
+
+
 async def follow(passage: Passage, call: Following, shape: Shape, request: Any) -> Any:
     """The answer to the client, as an ASGI response; None where LiteLLM is to decide, or to try, itself."""
     from fastapi import HTTPException
     from litellm.proxy import common_request_processing as processing
-    from starlette.responses import Response
 
     try:
         if not await call.choose_deployment(shape):
@@ -170,9 +184,7 @@ async def follow(passage: Passage, call: Following, shape: Shape, request: Any) 
     passage.by_precedent, headers = True, call.answer_headers()
     if passage.stream is not None:
         return StreamedResponse(passage, headers)
-    response = Response(answer.body, media_type="application/json")
-    response.raw_headers.extend(headers)
-    return response
+    return FollowedResponse(answer.body, headers, call)
 
 
 def _unfit(data: dict[str, Any], metadata_name: str) -> str:

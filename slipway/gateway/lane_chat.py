@@ -29,14 +29,16 @@ class Chat(Protocol):
     def question(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         return {"messages": kwargs["messages"]}
 
-    async def want(self, kwargs: dict[str, Any], model: str, litellm_params: dict[str, Any]) -> Wanted:
+    async def want(
+        self, kwargs: dict[str, Any], model: str, litellm_params: dict[str, Any], parameters: dict[str, Any] | None = None
+    ) -> Wanted:
         """litellm.completion for this provider."""
         import litellm
 
         config = litellm.HostedVLLMChatConfig()
         messages = config.translate_developer_role_to_system_role(messages=[dict(item) for item in kwargs["messages"]])
-        optional = optional_params(kwargs, model, messages)
-        parameters = dict(optional)
+        parameters = optional_params(kwargs, model, messages) if parameters is None else parameters
+        optional = dict(parameters)
         extra_body = optional.pop("extra_body", None) or {}
         body = config.transform_request(model=model, messages=messages, optional_params=optional, litellm_params=litellm_params, headers={})
         return Wanted({**body, **extra_body}, messages, parameters)
@@ -69,12 +71,15 @@ class Completions(Protocol):
     def question(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         return {"messages": [{"role": "user", "content": kwargs["prompt"]}]}
 
-    async def want(self, kwargs: dict[str, Any], model: str, litellm_params: dict[str, Any]) -> Wanted:
+    async def want(
+        self, kwargs: dict[str, Any], model: str, litellm_params: dict[str, Any], parameters: dict[str, Any] | None = None
+    ) -> Wanted:
         """litellm.text_completion for this provider."""
         prompts = kwargs["prompt"] if isinstance(kwargs["prompt"], list) else [kwargs["prompt"]]
         shown = [{"role": "user", "content": item} for item in prompts]
-        optional = optional_params({name: value for name, value in kwargs.items() if name != "prompt"}, model, shown)
-        parameters = dict(optional)
+        if parameters is None:
+            parameters = optional_params({name: value for name, value in kwargs.items() if name != "prompt"}, model, shown)
+        optional = dict(parameters)
         extra_body = optional.pop("extra_body", None) or {}
         return Wanted({"model": model, "prompt": kwargs["prompt"], **optional, **extra_body}, shown, parameters)
 

@@ -31,15 +31,18 @@ class Embeddings(Protocol):
     def question(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         return {"input": kwargs["input"]}
 
-    async def want(self, kwargs: dict[str, Any], model: str, litellm_params: dict[str, Any]) -> Wanted:
+    async def want(
+        self, kwargs: dict[str, Any], model: str, litellm_params: dict[str, Any], parameters: dict[str, Any] | None = None
+    ) -> Wanted:
         """litellm.embedding for this provider."""
         from litellm.llms.hosted_vllm.embedding.transformation import HostedVLLMEmbeddingConfig
         from litellm.utils import filter_out_litellm_params, get_optional_params_embeddings
 
-        more = filter_out_litellm_params(kwargs, excluding=[*_OWN, "model", "input"])
-        named = {name: kwargs.get(name) for name in ("user", "dimensions", "encoding_format")}
-        optional = get_optional_params_embeddings(model=model, custom_llm_provider=PROVIDER, **named, **more)
-        parameters = dict(optional)
+        if parameters is None:
+            more = filter_out_litellm_params(kwargs, excluding=[*_OWN, "model", "input"])
+            named = {name: kwargs.get(name) for name in ("user", "dimensions", "encoding_format")}
+            parameters = get_optional_params_embeddings(model=model, custom_llm_provider=PROVIDER, **named, **more)
+        optional = dict(parameters)
         extra_body = optional.pop("extra_body", None) or {}
         body = HostedVLLMEmbeddingConfig().transform_embedding_request(
             model=model, input=kwargs["input"], optional_params=optional, headers={}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from slipway.gateway.deployments import id_of
@@ -12,8 +13,8 @@ from slipway.gateway.lane_account import Account
 from slipway.gateway.lane_deployment import Deployed
 from slipway.gateway.lane_ledger import LEDGER
 from slipway.gateway.lane_precedent import Precedent, Shape
-from slipway.gateway.lane_protocol import Protocol
-from slipway.gateway.lane_record import Facts
+from slipway.gateway.lane_record import Facts, Record
+from slipway.gateway.lane_request import Passage
 from slipway.gateway.lane_stream import EventStream
 from slipway.gateway.lane_witness import PRECEDENTS, want
 
@@ -22,30 +23,47 @@ class Following(Deployed):
     """One call by a precedent. `account` has LiteLLM open its own account of the call after all, for an end that has no precedent."""
 
     def __init__(
-        self, protocol: Protocol, data: Mapping[str, Any], router: Any, account: Callable[[Following], Awaitable[Account]]
+        self,
+        passage: Passage,
+        data: Mapping[str, Any],
+        router: Any,
+        account: Callable[[Following], Awaitable[Account]],
     ) -> None:
-        super().__init__(protocol, data["model"], dict(data), router)
+        super().__init__(passage.protocol, passage.model, dict(data), router)
+        self._deployments = passage.deployments
         self._open_account = account
         self.arrived = datetime.now()
         self.call_id = str(uuid.uuid4())
 
     async def choose_deployment(self, shape: Shape) -> bool:
         """LiteLLM's router's choice; whether there is a precedent for it. Raises LiteLLM's errors."""
+        found = PRECEDENTS.holding(shape, await self._only_deployment() or await self._router_choice(shape), self._kwargs)
+        if found is None:
+            return False
+        self._precedent: Precedent = found
+        self.timeout = found.timeout
+        self.deploy(found.deployment)
+        self._kwargs = found.arguments(self._kwargs, self.protocol)
+        return True
+
+    async def _only_deployment(self) -> str:
+        """The id of the deployment where the route has one, to which LiteLLM's router would let the request go; empty: let it choose."""
+        router = self._router
+        if len(self._deployments) != 1 or router.enable_pre_call_checks or router.enable_health_check_routing:
+            return ""
+        only = self._deployments[0]
+        if only["model_info"].get("blocked") or await router.cooldown_cache.async_get_active_cooldowns([id_of(only)], None):
+            return ""
+        return id_of(only)
+
+    async def _router_choice(self, shape: Shape) -> str:
         protocol = self.protocol
         metadata = next(iter(shape.precedents.values())).kwargs[protocol.metadata]
         kwargs = {**self._kwargs, protocol.metadata: dict(metadata)}
         question = protocol.question(kwargs)
         for name in ("model", protocol.apart):
             kwargs.pop(name, None)
-        deployment = await self._router.async_get_available_deployment(model=self.model, request_kwargs=kwargs, **question)
-        found = PRECEDENTS.holding(shape, id_of(deployment), self._kwargs)
-        if found is None:
-            return False
-        self._precedent: Precedent = found
-        self.timeout = found.timeout
-        self.deploy(found.deployment)
-        self._kwargs = found.arguments(self._kwargs, protocol)
-        return True
+        return id_of(await self._router.async_get_available_deployment(model=self.model, request_kwargs=kwargs, **question))
 
     async def prepare(self) -> bytes:
         """What the engine is sent."""
@@ -70,10 +88,14 @@ class Following(Deployed):
         return {}
 
     async def finish(self, found: dict[str, Any]) -> dict[str, Any]:
-        """Log an answer that is complete."""
+        """An answer is complete."""
         self.leave()
-        self._write(found.get("id"), self.protocol.usage(found.get("usage") or {}), self.began, None)
+        self._found, self._ended = found, datetime.now()
         return {}
+
+    def log(self) -> None:
+        """Log it, which the client need not wait for."""
+        self._write(self._found.get("id"), self.protocol.usage(self._found.get("usage") or {}), self.began, None, self._ended)
 
     async def finish_stream(self, events: EventStream) -> None:
         """Log a stream that has reached its end, which may be the engine's word that it failed."""
@@ -87,6 +109,7 @@ class Following(Deployed):
             self.protocol.usage(usage),
             self.arrived,
             self.first_token,
+            datetime.now(),
         )
 
     async def finish_left(self, events: EventStream) -> None:
@@ -97,15 +120,16 @@ class Following(Deployed):
         """Log a stream that the engine broke off; gives the events that tell the client so."""
         return await (await self._open_account(self)).finish_broken(error, events)
 
-    def _write(self, answer_id: Any, usage: Mapping[str, Any], started: datetime, first_token: datetime | None) -> None:
+    def _write(self, answer_id: Any, usage: Mapping[str, Any], started: datetime, first_token: datetime | None, ended: datetime) -> None:
+        self.count_success()
+        LEDGER.enter(partial(self._record, answer_id, usage, started, first_token, ended), self._router, self._precedent.deployment_id)
+
+    def _record(self, answer_id: Any, usage: Mapping[str, Any], started: datetime, first_token: datetime | None, ended: datetime) -> Record:
         from litellm import Usage
 
-        self.count_success()
-        precedent, ended = self._precedent, datetime.now()
         overhead = (ended - started).total_seconds() * 1000 - (self._answered - self.began).total_seconds() * 1000
         facts = Facts(
-            self.call_id, str(answer_id), precedent.session or str(uuid.uuid4()), started, first_token or ended, ended,
+            self.call_id, str(answer_id), self._precedent.session or str(uuid.uuid4()), started, first_token or ended, ended,
             Usage(**usage).model_dump(), round(overhead, 4),
         )  # fmt: skip
-        record = precedent.record.rewritten(facts)
-        LEDGER.enter(record, self._router, precedent.deployment_id)
+        return self._precedent.record.rewritten(facts)

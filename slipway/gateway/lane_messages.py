@@ -66,10 +66,12 @@ class Messages(Protocol):
     def question(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         return {"messages": kwargs.get("messages"), "input": None}
 
-    async def want(self, kwargs: dict[str, Any], model: str, litellm_params: dict[str, Any]) -> Wanted:
+    async def want(
+        self, kwargs: dict[str, Any], model: str, litellm_params: dict[str, Any], parameters: dict[str, Any] | None = None
+    ) -> Wanted:
         """litellm.anthropic_messages for this provider, as far as it goes before the translation."""
         messages = _as_litellm_orders(kwargs["messages"])
-        parameters = {name: kwargs[name] for name in _SENT if kwargs.get(name) is not None}
+        parameters = parameters or {name: kwargs[name] for name in _SENT if kwargs.get(name) is not None}
         return Wanted({"model": model, "messages": messages, **parameters, **(_effort(kwargs, model) or {})}, messages, parameters)
 
     def ask_to_stream(self, body: dict[str, Any]) -> None:

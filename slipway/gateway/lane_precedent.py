@@ -42,6 +42,7 @@ class Precedent:
     record: Record
     highest: Mapping[str, int] = field(default_factory=dict)  # numbers that the engine was asked for as the client said
     lowered: Mapping[str, int] = field(default_factory=dict)  # and others
+    parameters: tuple[Mapping[str, int], dict[str, Any]] | None = None  # for which numbers, and what LiteLLM has made of the call's
     session: str = ""  # that LiteLLM gives all such requests; empty: each has its own
     holds: bool = False
     due: float = 0.0  # when LiteLLM shall decide again

@@ -57,8 +57,13 @@ class Protocol:
         """What LiteLLM's router is told of the request when it chooses a deployment."""
         raise NotImplementedError
 
-    async def want(self, kwargs: dict[str, Any], model: str, litellm_params: dict[str, Any]) -> Wanted:
-        """The engine's request, made by LiteLLM; `kwargs` has the route's defaults overridden by what the client sent."""
+    async def want(
+        self, kwargs: dict[str, Any], model: str, litellm_params: dict[str, Any], parameters: dict[str, Any] | None = None
+    ) -> Wanted:
+        """The engine's request, made by LiteLLM; `kwargs` has the route's defaults overridden by what the client sent.
+
+        `parameters`: what those of a call have come to that differs from this one in the conversation only.
+        """
         raise NotImplementedError
 
     def ask_to_stream(self, body: dict[str, Any]) -> None:

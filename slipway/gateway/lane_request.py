@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from slipway.gateway.lane_protocol import PROVIDER, Protocol
@@ -39,6 +39,7 @@ class Passage:
     hit: bool = False
     by_precedent: bool = False
     model: str = ""  # as the client wrote it
+    deployments: Sequence[Mapping[str, Any]] = ()  # of that route
     wants_usage: bool = False  # at the end of a stream
     stream: Any = None
     witness: Witness | None = None  # of what LiteLLM makes of it
@@ -70,21 +71,21 @@ def why_not(passage: Passage, data: dict[str, Any], headers: Iterable[tuple[byte
         return reason
     passage.model = data["model"]
     passage.wants_usage = passage.protocol.wants_usage(data)
-    return _configuration(passage.model)
+    return _configuration(passage)
 
 
 _HARMLESS = {b"x-litellm-api-key", b"x-litellm-call-id", b"x-litellm-end-user-id", b"x-litellm-customer-id"}
 
 
-def _configuration(model: str) -> str:
+def _configuration(passage: Passage) -> str:
     import litellm
     from litellm.proxy import proxy_server
 
     router, settings = proxy_server.llm_router, proxy_server.general_settings
-    deployments = router.get_model_list(model_name=model) if router else None
-    if not deployments:
+    passage.deployments = (router and router.get_model_list(model_name=passage.model)) or ()
+    if not passage.deployments:
         return "not a route of this gateway"
-    if any(item["litellm_params"]["model"].partition("/")[0] != PROVIDER for item in deployments):
+    if any(item["litellm_params"]["model"].partition("/")[0] != PROVIDER for item in passage.deployments):
         return "a route with another provider"
     if router.fallbacks or router.context_window_fallbacks or router.content_policy_fallbacks or router.num_retries:
         return "fallbacks or retries"
@@ -92,7 +93,7 @@ def _configuration(model: str) -> str:
         return "caching"
     if settings.get("store_prompts_in_spend_logs"):
         return "spend logs with the text"
-    foreign = next((name for name in map(_foreign, _callbacks()) if name), "")
+    foreign = _foreign_among(tuple(_callbacks()))
     return f"callback {foreign}" if foreign else ""
 
 
@@ -111,6 +112,11 @@ def counting_callback() -> str:
 # LiteLLM's own bookkeeping, which wants numbers; any other integration may want the answer's text
 _OWN = ("litellm.proxy.hooks.", "litellm.router", "litellm._service_logger", "litellm.integrations.shadow_eval_logger",
         "litellm.integrations.prometheus", "slipway.")  # fmt: skip
+
+
+@lru_cache(maxsize=8)
+def _foreign_among(callbacks: tuple[Any, ...]) -> str:
+    return next((name for name in map(_foreign, callbacks) if name), "")
 
 
 def _foreign(callback: Any) -> str:

@@ -50,7 +50,9 @@ class Responses(Protocol):
     def question(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         return {"messages": None, "input": kwargs.get("input")}
 
-    async def want(self, kwargs: dict[str, Any], model: str, litellm_params: dict[str, Any]) -> Wanted:
+    async def want(
+        self, kwargs: dict[str, Any], model: str, litellm_params: dict[str, Any], parameters: dict[str, Any] | None = None
+    ) -> Wanted:
         """litellm.aresponses for this provider, with Slipway's own hook among those that LiteLLM calls before it."""
         import litellm
         from litellm.llms.base_llm.responses.transformation import BaseResponsesAPIConfig
@@ -60,15 +62,15 @@ class Responses(Protocol):
 
         found = await litellm.utils.async_pre_call_deployment_hook(dict(kwargs), _CALL) or kwargs
         config = HostedVLLMResponsesAPIConfig()
-        asked = ResponsesAPIRequestUtils.get_requested_response_api_optional_param({**found, "custom_llm_provider": PROVIDER})
-        optional = ResponsesAPIRequestUtils.get_optional_params_responses_api(
-            model=model, responses_api_provider_config=config, response_api_optional_params=asked, drop_params=litellm.drop_params
-        )
-        parameters = dict(optional)
+        if parameters is None:
+            asked = ResponsesAPIRequestUtils.get_requested_response_api_optional_param({**found, "custom_llm_provider": PROVIDER})
+            parameters = ResponsesAPIRequestUtils.get_optional_params_responses_api(
+                model=model, responses_api_provider_config=config, response_api_optional_params=asked, drop_params=litellm.drop_params
+            )
         body = await config.async_transform_responses_api_request(
             model=model,
             input=ResponsesAPIRequestUtils.restore_encrypted_content_item_ids_in_input(found["input"]),
-            response_api_optional_request_params=optional,
+            response_api_optional_request_params=dict(parameters),
             litellm_params=GenericLiteLLMParams(api_base=kwargs["api_base"]),
             headers={},
         )

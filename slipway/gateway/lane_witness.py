@@ -13,7 +13,18 @@ from datetime import datetime
 from typing import Any
 
 from slipway.gateway.deployments import engine_of, id_of
-from slipway.gateway.lane_precedent import Headers, Precedent, Precedents, Shape, as_said, counted, expiry, same_headers, same_reads
+from slipway.gateway.lane_precedent import (
+    Headers,
+    Precedent,
+    Precedents,
+    Shape,
+    as_said,
+    counted,
+    expiry,
+    numbers_of,
+    same_headers,
+    same_reads,
+)
 from slipway.gateway.lane_protocol import Protocol
 from slipway.gateway.lane_record import Facts, Record
 
@@ -112,7 +123,10 @@ class Witness:
 
 async def want(protocol: Protocol, precedent: Precedent, kwargs: dict[str, Any]) -> bytes:
     """What the engine is sent for these arguments of LiteLLM's call."""
-    wanted = await protocol.want(kwargs, engine_of(precedent.deployment).model, {})
+    numbers = numbers_of(kwargs)
+    made = precedent.parameters[1] if precedent.parameters and precedent.parameters[0] == numbers else None
+    wanted = await protocol.want(kwargs, engine_of(precedent.deployment).model, {}, made)
+    precedent.parameters = numbers, wanted.parameters
     if kwargs.get("stream") is True:
         protocol.ask_to_stream(wanted.body)
     return json.dumps(wanted.body).encode()

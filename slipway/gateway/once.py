@@ -7,7 +7,7 @@ their prices, whether a price list has a price at all), and about paths. Togethe
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import cache
 from typing import Any, ParamSpec, TypeVar
 
@@ -22,6 +22,7 @@ def install() -> None:
     """LiteLLM's worker start-up hook (LITELLM_WORKER_STARTUP_HOOKS)."""
     from litellm import router
     from litellm.litellm_core_utils.llm_cost_calc import zero_cost_diagnostic
+    from litellm.proxy._lazy_features import LazyFeatureMiddleware
     from litellm.proxy.auth.route_checks import RouteChecks
     from litellm.proxy.spend_tracking import savings
 
@@ -30,6 +31,7 @@ def install() -> None:
     zero_cost_diagnostic._declares_a_rate = remember_content(zero_cost_diagnostic._declares_a_rate)
     # holds a path against a hundred patterns
     RouteChecks.is_management_route = staticmethod(remember(RouteChecks.is_management_route))
+    LazyFeatureMiddleware.__call__ = past_features(LazyFeatureMiddleware.__call__)
     savings._effective_model_info = remember(savings._effective_model_info)
     router.Router._increment_deployment_usage = remember_nothing(router.Router._increment_deployment_usage)
 
@@ -51,6 +53,25 @@ def remember(
         found = function(*args, **kwargs)
         known[asked] = (now + KEPT_SECONDS, found)
         return found
+
+    return call
+
+
+def past_features(load: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """LiteLLM's middleware that loads features, each at the first request for one of its paths, left out for paths of none of them.
+
+    It holds each path against the hundred beginnings of paths of those that are not loaded.
+    """
+    has_feature = remember(
+        lambda features, path: any(feature.matches(path) for feature in features), key=lambda features, path: (id(features), path)
+    )
+
+    def call(middleware: Any, scope: Any, receive: Any, send: Any) -> Awaitable[None]:
+        rooted = scope.get("root_path") or middleware._root_path
+        if rooted or scope["type"] != "http" or has_feature(middleware._features, scope["path"]):
+            return load(middleware, scope, receive, send)
+        passed: Awaitable[None] = middleware.app(scope, receive, send)
+        return passed
 
     return call
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -20,7 +22,9 @@ from slipway.gateway.lane_precedent import (
     shape_of,
     today,
 )
+from slipway.gateway.lane_protocol import Wanted
 from slipway.gateway.lane_record import Record
+from slipway.gateway.lane_witness import want
 
 CHAT = Chat()
 BODY: dict[str, Any] = {"model": "demo", "messages": [{"role": "user", "content": "Hello"}], "temperature": 1}
@@ -246,3 +250,25 @@ def test_when_a_key_expires(expires: Any, seconds: float) -> None:
             self.expires = expires
 
     assert expiry(Key()) == seconds
+
+
+def test_what_litellm_makes_of_a_calls_parameters_is_made_once_for_the_same_numbers() -> None:
+    made: list[int] = []
+
+    class Asked(Chat):
+        async def want(
+            self, kwargs: dict[str, Any], model: str, litellm_params: dict[str, Any], parameters: dict[str, Any] | None = None
+        ) -> Wanted:
+            if parameters is None:
+                made.append(kwargs["max_tokens"])
+                parameters = {"max_tokens": kwargs["max_tokens"]}
+            return Wanted({"messages": kwargs["messages"], **parameters}, None, parameters)
+
+    precedent = Precedent({**ENGINE, "litellm_params": {"api_base": "", "model": "hosted_vllm/demo"}}, {}, None, [], Record())
+
+    def sent(text: str, longest: int) -> Any:
+        return json.loads(asyncio.run(want(Asked(), precedent, {"messages": [text], "max_tokens": longest})))
+
+    asked = [sent("one", 5), sent("two", 5), sent("three", 6)]
+    assert asked == [{"messages": [text], "max_tokens": longest} for text, longest in (("one", 5), ("two", 5), ("three", 6))]
+    assert made == [5, 6]

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
-from slipway.gateway.once import KEPT_SECONDS, remember, remember_content, remember_nothing
+from slipway.gateway.once import KEPT_SECONDS, past_features, remember, remember_content, remember_nothing
 
 
 class Clock:
@@ -75,3 +76,32 @@ def test_an_answer_without_tokens_does_not_tell_that_there_are_no_limits() -> No
     count("one", 0)
     count("one", 3)
     assert counted == [("one", "m", 0, 1), ("one", "m", 3, 1)]
+
+
+def test_features_are_looked_for_at_each_request_of_a_path_that_one_of_them_has_and_once_for_others() -> None:
+    went: list[tuple[str, str]] = []
+    looked: list[str] = []
+
+    async def app(scope: dict[str, Any], receive: object, send: object) -> None:
+        went.append(("past", scope["path"]))
+
+    async def load(middleware: object, scope: dict[str, Any], receive: object, send: object) -> None:
+        went.append(("through", scope["path"]))
+
+    def matches(path: str) -> bool:
+        looked.append(path)
+        return path.startswith("/agents")
+
+    middleware = SimpleNamespace(app=app, _features=(SimpleNamespace(matches=matches),), _root_path="")
+    call = past_features(load)
+    for scope in (
+        {"type": "http", "path": "/v1/chat/completions"},
+        {"type": "http", "path": "/v1/chat/completions"},
+        {"type": "http", "path": "/agents/one"},
+        {"type": "http", "path": "/api/agents", "root_path": "/api"},
+        {"type": "websocket", "path": "/v1/chat/completions"},
+    ):
+        asyncio.run(call(middleware, scope, None, None))  # type: ignore[arg-type]
+
+    assert [how for how, _ in went] == ["past", "past", "through", "through", "through"]
+    assert looked == ["/v1/chat/completions", "/agents/one"]
