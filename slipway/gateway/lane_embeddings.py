@@ -20,6 +20,7 @@ class Embeddings(Protocol):
     url = "/embeddings"
     content = ("input",)
     apart = "input"
+    identified = False
 
     def why_not(self, data: dict[str, Any]) -> str:
         asked = data.get("input")

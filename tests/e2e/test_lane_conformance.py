@@ -9,7 +9,9 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -22,7 +24,7 @@ from slipway.paths import build_paths
 from tests.e2e.conformance.cases import PROTOCOLS, Case, read_cases
 from tests.e2e.conformance.compare import level_body, level_headers, level_text, without_fields
 from tests.e2e.conformance.differences import level_row
-from tests.e2e.conformance.gateways import Pair, make_keys, second_gateway
+from tests.e2e.conformance.gateways import Pair, embedding_engine, further_gateway, make_keys
 from tests.e2e.conftest import ROOT, Stack, until
 
 CASES = [case for protocol in PROTOCOLS for case in read_cases(protocol)]
@@ -46,17 +48,32 @@ class Answer:
         return self.headers.get("x-litellm-call-id", "")
 
 
-@pytest.fixture(scope="module")
-def pair(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    with second_gateway(stack, tmp_path_factory.mktemp("second-gateway")) as url:
-        yield Pair(stack.url, url, make_keys(stack.url))
+Pairs = Callable[[Case], Pair]
 
 
 @pytest.fixture(scope="module")
-def answers(stack: Stack, pair: Pair) -> dict[str, tuple[Answer, Answer]]:
+def pairs(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pairs]:
+    """The gateways for a case: the demo model makes no embeddings, so there is a second engine for these."""
+
+    def folder(name: str) -> Path:
+        return tmp_path_factory.mktemp(name)
+
+    with ExitStack() as running:
+        keys = make_keys(stack.url)
+        chat = Pair(stack.url, running.enter_context(further_gateway(stack, folder("litellm"), "off")), keys)
+        engine = running.enter_context(embedding_engine(stack, folder("embedder")))
+        lane, litellm = (
+            running.enter_context(further_gateway(stack, folder(f"embeddings-{lane}"), lane, engine)) for lane in ("on", "off")
+        )
+        embeddings = Pair(lane, litellm, keys)
+        yield lambda case: embeddings if case.protocol == "embeddings" else chat
+
+
+@pytest.fixture(scope="module")
+def answers(stack: Stack, pairs: Pairs) -> dict[str, tuple[Answer, Answer]]:
     """Case -> the lane's answer and LiteLLM's, each with its spend rows."""
     with ThreadPoolExecutor(2) as pool:
-        lane, litellm = pool.map(lambda url: ask(url, CASES, lambda client, case: send(client, case, pair.keys)), (pair.lane, pair.litellm))
+        lane, litellm = pool.map(lambda side: ask(CASES, pairs, side), ("lane", "litellm"))
     found = {case.name: both for case, both in zip(CASES, zip(lane, litellm, strict=True), strict=True)}
     # a count of tokens leaves no row
     _attach_rows(stack, [found[case.name] for case in CASES if case.verdict])
@@ -64,36 +81,39 @@ def answers(stack: Stack, pair: Pair) -> dict[str, tuple[Answer, Answer]]:
 
 
 @pytest.fixture(scope="module")
-def followed(stack: Stack, pair: Pair, answers: dict[str, tuple[Answer, Answer]]) -> dict[str, tuple[Answer, Answer]]:
+def followed(stack: Stack, pairs: Pairs, answers: dict[str, tuple[Answer, Answer]]) -> dict[str, tuple[Answer, Answer]]:
     """Case -> the lane's answer by precedent and LiteLLM's, each with its spend rows."""
-    lane = ask(pair.lane, FOLLOWED, lambda client, case: send_until_followed(client, case, pair.keys))
+    lane = ask(FOLLOWED, pairs, "lane", send_until_followed)
     found = {case.name: (answer, answers[case.name][1]) for case, answer in zip(FOLLOWED, lane, strict=True)}
     _attach_rows(stack, list(found.values()))
     return found
 
 
-def ask(url: str, cases: list[Case], send: Callable[[httpx.Client, Case], Answer]) -> list[Answer]:
-    with httpx.Client(base_url=url, timeout=120, limits=_FRESH) as client, ThreadPoolExecutor(_AT_ONCE) as pool:
-        return list(pool.map(lambda case: send(client, case), cases))
-
-
-def send_until_followed(client: httpx.Client, case: Case, keys: dict[str, str]) -> Answer:
-    """The last answer; LiteLLM writes down what has become of a request some time after it is answered."""
-    answer = send(client, case, keys)
-    deadline = time.monotonic() + 60
-    while answer.headers.get("x-slipway-lane") != _FOLLOWED and time.monotonic() < deadline:
-        time.sleep(0.1)
-        answer = send(client, case, keys)
-    return answer
-
-
-def send(client: httpx.Client, case: Case, keys: dict[str, str]) -> Answer:
+def send(client: httpx.Client, url: str, case: Case, keys: dict[str, str]) -> Answer:
     key = keys.get(case.key, case.key)
     headers = {"content-type": "application/json", "accept-encoding": "identity", **dict(case.headers)}
     if key:
         headers[case.header] = key if case.header != "authorization" else f"Bearer {key}"
-    response = client.post(case.path, content=case.body, headers=headers)
+    response = client.post(f"{url}{case.path}", content=case.body, headers=headers)
     return Answer(response.status_code, dict(response.headers), response.text)
+
+
+def send_until_followed(client: httpx.Client, url: str, case: Case, keys: dict[str, str]) -> Answer:
+    """The last answer; LiteLLM writes down what has become of a request some time after it is answered."""
+    answer = send(client, url, case, keys)
+    deadline = time.monotonic() + 60
+    while answer.headers.get("x-slipway-lane") != _FOLLOWED and time.monotonic() < deadline:
+        time.sleep(0.1)
+        answer = send(client, url, case, keys)
+    return answer
+
+
+def ask(
+    cases: list[Case], pairs: Pairs, side: str, send: Callable[[httpx.Client, str, Case, dict[str, str]], Answer] = send
+) -> list[Answer]:
+    """The answers of one side, `lane` or `litellm`."""
+    with httpx.Client(timeout=120, limits=_FRESH) as client, ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(lambda case: send(client, getattr(pairs(case), side), case, pairs(case).keys), cases))
 
 
 def _attach_rows(stack: Stack, pairs: list[tuple[Answer, Answer]]) -> None:
@@ -124,14 +144,12 @@ def test_the_lane_takes_what_it_should_and_says_why_not(case: Case, answers: dic
     assert said == ((case.verdict, "pass; LANE=off") if case.verdict else (None, None)), lane.text
 
 
-def test_both_give_the_same_answer(case: Case, answers: dict[str, tuple[Answer, Answer]], pair: Pair) -> None:
+def test_both_give_the_same_answer(case: Case, answers: dict[str, tuple[Answer, Answer]], pairs: Pairs) -> None:
     lane, litellm = (_level(case, answer) for answer in answers[case.name])
     for _ in range(4 if case.unsteady else 0):
         if lane == litellm:
             break
-        lane, litellm = (
-            _level(case, ask(url, [case], lambda client, case: send(client, case, pair.keys))[0]) for url in (pair.lane, pair.litellm)
-        )
+        lane, litellm = (_level(case, ask([case], pairs, side)[0]) for side in ("lane", "litellm"))
 
     if case.litellm:
         assert (lane["status"], litellm["status"]) == (200, case.litellm)
@@ -154,7 +172,7 @@ def test_both_leave_the_same_spend_row(case: Case, answers: dict[str, tuple[Answ
         assert level_text(json.dumps(lane, indent=1, default=str)) == level_text(json.dumps(litellm, indent=1, default=str))
     if answers[case.name][0].status == 200 and case.verdict:
         [row] = answers[case.name][0].rows
-        assert row["prompt_tokens"] > 0 and row["completion_tokens"] > 0
+        assert row["prompt_tokens"] > 0 and (row["completion_tokens"] > 0 or case.protocol == "embeddings")
 
 
 @pytest.fixture(params=FOLLOWED, ids=lambda case: case.name)

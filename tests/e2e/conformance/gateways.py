@@ -1,4 +1,4 @@
-"""The launched gateway and a second one beside it, on the same engine and database, with LANE=off; and keys for both."""
+"""Gateways beside the launched one, on its database: with LANE=off, or with an engine that makes embeddings; and keys for all."""
 
 from __future__ import annotations
 
@@ -27,34 +27,63 @@ class Pair:
 
 
 @contextmanager
-def second_gateway(stack: Stack, folder: Path) -> Iterator[str]:
-    """LiteLLM with the stack's own start script and configuration, except for its port and LANE; gives its address."""
-    run = build_paths(ROOT, stack.environ, stack.environ["STACK_NAME"]).run
-    port = free_port()
+def further_gateway(stack: Stack, folder: Path, lane: str, engine: str = "") -> Iterator[str]:
+    """LiteLLM with the stack's own start script and configuration, except for its port, LANE and, if given, the engine's address; gives
+    its own."""
+    run = _run_folder(stack)
     config = folder / "config.yaml"
-    config.write_text((run / "generated/config.yaml").read_text().replace("LANE: 'on'", "LANE: 'off'"))
-    assert "LANE: 'off'" in config.read_text()
-    text = (run / "gateway.sh").read_text()
-    start = text[text.index("export PATH=") :].replace(f"{run}/generated/config.yaml", str(config))
-    script = folder / "gateway.sh"
-    script.write_text(re.sub(r"--port \d+", f"--port {port}", start))
-    log = (folder / "gateway.log").open("wb")
-    process = subprocess.Popen(["sh", str(script)], env=os.environ | stack.environ, stdout=log, stderr=log, start_new_session=True)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        until(lambda: process.poll() is not None or _ready(url), 180, "the second gateway is ready")
-        assert process.poll() is None, (folder / "gateway.log").read_text()
+    text = (run / "generated/config.yaml").read_text().replace("LANE: 'on'", f"LANE: '{lane}'")
+    assert f"LANE: '{lane}'" in text
+    config.write_text(re.sub(r"api_base: .*", f"api_base: {engine}/v1", text) if engine else text)
+    start = _start(run / "gateway.sh").replace(f"{run}/generated/config.yaml", str(config))
+    with _process(stack, folder, "gateway", start, "/health/readiness") as url:
         yield url
-    finally:
-        process.terminate()
-        process.wait(60)
-        log.close()
 
 
-def _ready(url: str) -> bool:
+@contextmanager
+def embedding_engine(stack: Stack, folder: Path) -> Iterator[str]:
+    """The stack's engine once more, with the same model as one for embeddings; gives its address."""
+    command, _, options = _start(_run_folder(stack) / "generated/engine.sh").partition("vllm serve")
+    model, flags = options.split()[0], dict(re.findall(r"(--[\w-]+) ([^-\\\n]+)", options))
+    kept = ("--max-model-len", "--kv-cache-memory-bytes", "--gpu-memory-utilization", "--host", "--port", "--served-model-name")
+    # one text at a time: others in the same batch would change the last digits of its numbers
+    words = [model, "--enforce-eager --runner pooling --convert embed --max-num-seqs 1", *(f"{name} {flags[name]}" for name in kept)]
+    with _process(stack, folder, "engine", f"{command}vllm serve {' '.join(words)}\n", "/health") as url:
+        yield url
+
+
+def _run_folder(stack: Stack) -> Path:
+    return build_paths(ROOT, stack.environ, stack.environ["STACK_NAME"]).run
+
+
+def _start(script: Path) -> str:
+    """What of a start script is not for supervision."""
+    text = script.read_text()
+    return text[text.index("export PATH=") :]
+
+
+@contextmanager
+def _process(stack: Stack, folder: Path, name: str, start: str, ready: str) -> Iterator[str]:
+    """Run a start script on a free port until it is `ready`; gives its address."""
+    port = free_port()
+    script, written = folder / f"{name}.sh", folder / f"{name}.log"
+    script.write_text(re.sub(r"--port \d+", f"--port {port}", start))
+    url = f"http://127.0.0.1:{port}"
+    with written.open("wb") as log:
+        process = subprocess.Popen(["sh", str(script)], env=os.environ | stack.environ, stdout=log, stderr=log, start_new_session=True)
+        try:
+            until(lambda: process.poll() is not None or _answers(f"{url}{ready}"), 180, f"the {name} is ready")
+            assert process.poll() is None, written.read_text()
+            yield url
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+def _answers(url: str) -> bool:
     try:
-        return bool(httpx.get(f"{url}/health/readiness", timeout=5).json().get("db") == "connected")
-    except (httpx.TransportError, ValueError):
+        return httpx.get(url, timeout=5).status_code == 200
+    except httpx.TransportError:
         return False
 
 
