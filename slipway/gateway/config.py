@@ -16,7 +16,7 @@ ENVIRONMENT = {
     "LITELLM_WORKER_STARTUP_HOOKS": ",".join(f"slipway.gateway.{name}:install" for name in HOOKS),
     "LITELLM_MODE": "PRODUCTION",
     "LITELLM_LOG": "WARNING",
-    "SPEND_LOG_WRITE_BATCH_MAX_ROWS": "50",
+    "SPEND_LOG_WRITE_BATCH_MAX_ROWS": "30",
 }
 
 # Why each of them is there; `explain` shows it.

@@ -126,6 +126,7 @@ class Entrance:
         self._router = router
         self._endpoints = Endpoints()
         self._turnstile = Turnstile(lambda: 4 if backlog() < _SOME_BACKLOG else 1)
+        self._undecided = Turnstile(lambda: 1)
         self._late = asyncio.Semaphore(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -168,6 +169,7 @@ class Entrance:
             response = await follow(passage, call, known, request)
             if response is not None or passage.reason:
                 return response
+        await self._undecided.enter()
         witness = passage.witness = Witness(shape, passage.protocol, body, numbers_of(data), known, unfit=counting_callback())
         try:
             return await self._endpoints.call(passage, request)

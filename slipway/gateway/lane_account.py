@@ -16,9 +16,11 @@ from slipway.gateway.engine_questions import NO_COUNT, count_tokens
 from slipway.gateway.lane_deployment import Deployed
 from slipway.gateway.lane_protocol import PROVIDER, Protocol
 from slipway.gateway.lane_stream import EventStream
+from slipway.gateway.lane_turnstile import Turnstile
 from slipway.gateway.lane_witness import Witness
 
 _COUNT_SECONDS = 30.0  # a count waits behind the prompts that the engine tokenizes
+_turnstile = Turnstile(lambda: 2)
 _tasks: set[asyncio.Task[Any]] = set()  # what is still being logged; a task without a reference may be dropped
 
 
@@ -205,7 +207,12 @@ class Account(Deployed):
 
 
 def keep(logging: Coroutine[Any, Any, None]) -> None:
-    """Log while other things go on."""
-    task = asyncio.ensure_future(logging)
+    """Log while other things go on, and a few at a time where many have come to their end together: each takes 2 ms."""
+
+    async def log() -> None:
+        await _turnstile.enter()
+        await logging
+
+    task = asyncio.ensure_future(log())
     _tasks.add(task)
     task.add_done_callback(_tasks.discard)

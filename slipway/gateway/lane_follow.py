@@ -129,7 +129,13 @@ class Following(Deployed):
 
         overhead = (ended - started).total_seconds() * 1000 - (self._answered - self.began).total_seconds() * 1000
         facts = Facts(
-            self.call_id, str(answer_id) if self.protocol.identified else self.call_id, self._precedent.session or str(uuid.uuid4()), started, first_token or ended, ended,
-            Usage(**usage).model_dump(), round(overhead, 4),
-        )  # fmt: skip
+            self.call_id,
+            str(answer_id) if self.protocol.identified else self.call_id,
+            self._precedent.session or str(uuid.uuid4()),
+            started,
+            first_token or ended,
+            ended,
+            Usage(**usage).model_dump(),
+            round(overhead, 4),
+        )
         return self._precedent.record.rewritten(facts)

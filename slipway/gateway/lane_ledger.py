@@ -15,7 +15,7 @@ from slipway.gateway.lane_record import Record, Row
 _LOG = logging.getLogger(__name__)
 _GATHERED_SECONDS = 0.05
 _TURN = 10  # records that are made in one turn of the event loop, at 0.1 ms each
-_PORTION = 200  # rows that LiteLLM turns over several times without letting anything else run; its own 10,000 take half a second
+_PORTION = 100  # rows that LiteLLM turns over several times without letting anything else run; its own 10,000 take seconds
 
 
 class Ledger:

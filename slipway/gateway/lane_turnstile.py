@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 
 class Turnstile:
-    """In the order in which they come, `per_turn` at a time; each takes 0.5 to 1 ms."""
+    """In the order in which they come, `per_turn` at a time."""
 
     def __init__(self, per_turn: Callable[[], int]) -> None:
         self._per_turn = per_turn

@@ -269,7 +269,12 @@ def facts_of(arguments: Mapping[str, Any]) -> Facts:
     noted = kwargs["standard_logging_object"]
     ended: datetime = arguments["end_time"]
     return Facts(
-        kwargs["litellm_call_id"], getattr(answer, "id", None) or kwargs["litellm_call_id"], noted.get("trace_id") or str(uuid.uuid4()), arguments["start_time"],
-        kwargs.get("completion_start_time", ended), ended, noted["metadata"]["usage_object"],
+        kwargs["litellm_call_id"],
+        getattr(answer, "id", None) or kwargs["litellm_call_id"],
+        noted.get("trace_id") or str(uuid.uuid4()),
+        arguments["start_time"],
+        kwargs.get("completion_start_time", ended),
+        ended,
+        noted["metadata"]["usage_object"],
         noted["hidden_params"].get("litellm_overhead_time_ms"),
-    )  # fmt: skip
+    )

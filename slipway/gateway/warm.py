@@ -33,7 +33,7 @@ _NOT_YET = json.dumps({"status": "starting", "message": "This worker is warming 
 _OPTIONAL = ("litellm.integrations.otel.logger",)
 # objects, and collections of the younger ones, after which Python looks for garbage: what belongs to a request is in cycles, and
 # with the thresholds of the start (slipway/startup) a busy worker keeps 20 MB of it
-_COLLECT = (10_000, 5, 10)
+_COLLECT = (2_000, 10, 25)
 _tasks: set[asyncio.Task[None]] = set()
 
 
