@@ -40,6 +40,11 @@ _SOME_BACKLOG, _MOST_BACKLOG = 0.05, 0.5
 _passage: ContextVar[Passage | None] = ContextVar("slipway_lane", default=None)
 
 
+def switched_off() -> bool:
+    """LANE=off, which LiteLLM sets from config.yaml: it reads that after it has called its start-up hooks."""
+    return os.environ.get("LANE") == "off"
+
+
 def install() -> None:
     """LiteLLM's worker start-up hook (LITELLM_WORKER_STARTUP_HOOKS)."""
     from litellm.proxy import proxy_server
@@ -101,8 +106,7 @@ class Marker:
             await self._app(scope, receive, send)
             return
         passage = Passage(PROTOCOLS[scope["path"]], send)
-        # LiteLLM sets it from config.yaml, which it reads after it has called `install`
-        if os.environ.get("LANE") == "off":
+        if switched_off():
             passage.pass_on("LANE=off")
         scope[_SCOPE_KEY] = passage
 

@@ -71,7 +71,8 @@ class Messages(Protocol):
     ) -> Wanted:
         """litellm.anthropic_messages for this provider, as far as it goes before the translation."""
         messages = _as_litellm_orders(kwargs["messages"])
-        parameters = parameters or {name: kwargs[name] for name in _SENT if kwargs.get(name) is not None}
+        if parameters is None:
+            parameters = {name: kwargs[name] for name in _SENT if kwargs.get(name) is not None}
         return Wanted({"model": model, "messages": messages, **parameters, **(_effort(kwargs, model) or {})}, messages, parameters)
 
     def ask_to_stream(self, body: dict[str, Any]) -> None:

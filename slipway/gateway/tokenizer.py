@@ -7,7 +7,6 @@ empty texts with it; the engine counts the others. What is left are estimates of
 from __future__ import annotations
 
 import importlib
-import os
 from functools import cached_property
 from typing import Any
 
@@ -35,8 +34,6 @@ class Tokenizer:
 
 
 def install() -> None:
-    """LiteLLM's worker start-up hook (LITELLM_WORKER_STARTUP_HOOKS). Without the lane LiteLLM reads it while the worker warms up."""
-    if os.environ.get("LANE") == "off":
-        return
+    """LiteLLM's worker start-up hook (LITELLM_WORKER_STARTUP_HOOKS)."""
     registry.ENCODINGS[Tokenizer.name] = Tokenizer()
     importlib.import_module("litellm.litellm_core_utils.default_encoding")  # says where tiktoken finds its file

@@ -67,6 +67,10 @@ class Gate:
 
 async def _warm(proxy_server: Any, gate: Gate) -> None:
     """Wait until LiteLLM has read its configuration, then send it one request of each kind; opens the gate whatever comes of them."""
+    import litellm
+
+    from slipway.gateway.lane import switched_off
+
     try:
         while proxy_server.llm_router is None or proxy_server.prisma_client is None:
             await asyncio.sleep(0.05)
@@ -74,6 +78,9 @@ async def _warm(proxy_server: Any, gate: Gate) -> None:
         names = proxy_server.llm_router.get_model_names()
         for path, body in _requests(names[0]):
             await ask(proxy_server.app, path, body, proxy_server.master_key or "")
+        if switched_off():
+            # whatever LiteLLM estimates later, it reads its tokenizer for now: that holds the loop
+            await asyncio.to_thread(litellm.token_counter, model=names[0], text="Hello")
         _settle()
     except Exception:
         # a worker that could not be warmed serves all the same, only its first requests are slower
