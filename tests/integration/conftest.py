@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 import shutil
@@ -11,6 +12,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -140,6 +142,18 @@ def gateway_folder() -> Path:
 @pytest.fixture(scope="session")
 def gateway_python(gateway_folder: Path) -> Path:
     return gateway_folder / "bin/python"
+
+
+@pytest.fixture(scope="session")
+def in_gateway(gateway_python: Path) -> Callable[..., Any]:
+    """Runs a module of this folder, with its arguments, with the gateway's Python; gives the JSON that it prints."""
+
+    def run(module: str, *words: str, timeout: float = 120) -> Any:
+        argv = [str(gateway_python), "-m", f"tests.integration.{module}", *words]
+        said = subprocess.run(argv, cwd=CHECKOUT, check=True, capture_output=True, text=True, timeout=timeout)
+        return json.loads(said.stdout)
+
+    return run
 
 
 @pytest.fixture(scope="session")
