@@ -29,6 +29,7 @@ from benchmarks.gateway_process import Gateway, gateway_python, launched_stack
 from benchmarks.timing import ROOT
 
 _TOKENS = 256
+_SHORT = 16  # tokens of an answer where one client paces: more of its requests begin while it is measured
 _PARTS = {"paced": 20, "unpaced": 0, "plain": 0, "idle": 1000}  # milliseconds between two tokens
 _WARM = 1.5  # seconds of each load that do not count
 
@@ -66,6 +67,8 @@ def measure(part: str, streams: int, target: str, url: str, key: str, seconds: f
     _settle(process)
     argv = [gateway_python(), "-m", "benchmarks.load", "--url", url, "--key", key, "--streams", str(streams), "--seconds", str(seconds)]
     argv += ["--warm", str(_WARM)] + (["--plain"] if part == "plain" else ["--pause", str(_PARTS[part])])
+    if part == "paced" and streams == 1:
+        argv += ["--tokens", str(_SHORT)]
     before = _cpu(process)
     text, memory = _load(argv, process)
     used = _cpu(process) - before

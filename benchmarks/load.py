@@ -1,6 +1,6 @@
 """A load generator that costs next to nothing: N clients, each with one connection and one request after the other.
 
-    python -m benchmarks.load --url URL --streams N --seconds S [--key KEY] [--plain | --pause MS] [--warm S]
+    python -m benchmarks.load --url URL --streams N --seconds S [--key KEY] [--plain | --pause MS] [--warm S] [--tokens N]
 
 Runs with the gateway's Python, which has uvloop. Prints one JSON object: requests, events, their rates, errors, the times to
 the first token in seconds (time to the answer with --plain), and the CPU that it used itself.
@@ -41,12 +41,12 @@ class Counts:
 class Client(asyncio.Protocol):
     """Sends the prepared request again whenever its answer is complete, until the time is over."""
 
-    def __init__(self, request: bytes, streams: bool, counts: Counts, done: asyncio.Future[None]) -> None:
-        self._request, self._streams, self._counts, self._done = request, streams, counts, done
+    def __init__(self, request: bytes, tokens: int, counts: Counts, done: asyncio.Future[None]) -> None:
+        self._request, self._counts, self._done = request, counts, done
         self._head, self._left, self._sent, self._waiting = b"", -1, 0.0, False
         self._tail = b""
         # the first answer is of any length, so that streams end evenly spread over time, as they do in the long run
-        self._next = request.replace(_LIMIT % _MOST, _LIMIT % random.randrange(1, 257))
+        self._next = request.replace(_LIMIT % tokens, _LIMIT % random.randint(1, min(tokens, 256)))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
@@ -104,16 +104,15 @@ class Client(asyncio.Protocol):
                 self._send()
 
 
-def build_request(url: str, key: str, streams: bool, pause: int) -> bytes:
+def build_request(load: Load) -> bytes:
     """The stub takes `seed` for the milliseconds between two tokens."""
-    parts = urlsplit(url)
+    parts = urlsplit(load.url)
     body: dict[str, object] = {"model": "vllm_agent", "messages": [{"role": "user", "content": "Say something."}], "max_tokens": _MOST}
-    if streams:
-        body |= {"stream": True, "seed": pause}
-    text = json.dumps(body).encode()
-    head = (
-        f"POST /v1/chat/completions HTTP/1.1\r\nhost: {parts.netloc}\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\n"
-    )
+    if not load.plain:
+        body |= {"stream": True, "seed": load.pause}
+    text = json.dumps(body).encode().replace(_LIMIT % _MOST, _LIMIT % load.tokens)
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: {parts.netloc}\r\nauthorization: Bearer {load.key}\r\n"
+    head += "content-type: application/json\r\n"
     return head.encode() + b"content-length: %d\r\n\r\n" % len(text) + text
 
 
@@ -128,12 +127,13 @@ class Load:
     warm: float
     plain: bool
     pause: int
+    tokens: int
 
 
 async def run_load(load: Load) -> Counts:
     loop = asyncio.get_running_loop()
     parts = urlsplit(load.url)
-    request = build_request(load.url, load.key, not load.plain, load.pause)
+    request = build_request(load)
     started = time.perf_counter() + load.warm
     counts = Counts(started, started + load.seconds)
     waits = []
@@ -142,7 +142,7 @@ async def run_load(load: Load) -> Counts:
         waits.append(done)
 
         def client(done: asyncio.Future[None] = done) -> Client:
-            return Client(request, not load.plain, counts, done)
+            return Client(request, load.tokens, counts, done)
 
         await loop.create_connection(client, parts.hostname or "127.0.0.1", parts.port or 80)
         # not all in one instant, which no real set of clients is
@@ -161,8 +161,9 @@ def main() -> None:
     parser.add_argument("--warm", type=float, default=2)
     parser.add_argument("--plain", action="store_true", help="without streaming")
     parser.add_argument("--pause", type=int, default=0, help="milliseconds between two tokens")
+    parser.add_argument("--tokens", type=int, default=_MOST, help="longest streamed answer")
     options = parser.parse_args()
-    load = Load(options.url, options.key, options.streams, options.seconds, options.warm, options.plain, options.pause)
+    load = Load(**vars(options))
     counts = uvloop.run(run_load(load))
     used = resource.getrusage(resource.RUSAGE_SELF)
     print(
