@@ -20,7 +20,7 @@ from slipway.gateway.engine_connections import EngineGone
 from slipway.gateway.engine_questions import NO_COUNT, ask, count_tokens
 
 _SECONDS = 60.0  # a count waits behind the prompts that the engine tokenizes
-_FAILED_SECONDS = 2.0  # and so does the client, for its error, while the prompt of a request that failed is counted
+_FAILED_SECONDS = 10.0  # and so does the client, for its error, while the prompt of a request that failed is counted
 
 
 class EngineTokenCounter(BaseTokenCounter):  # type: ignore[misc]  # litellm is not installed where types are checked
