@@ -128,7 +128,10 @@ class Account(Deployed):
     async def stream_headers(self) -> dict[str, Any]:
         from litellm import ModelResponse
 
-        return await self._describe(ModelResponse(stream=False))
+        hidden = await self._describe(ModelResponse(stream=False))
+        # all that the end of a stream needs of them: LiteLLM has put 10 KB of the route's settings there
+        self._kwargs = {name: self._kwargs[name] for name in self.protocol.content if name in self._kwargs}
+        return hidden
 
     async def finish(self, found: dict[str, Any]) -> dict[str, Any]:
         """Log an answer that is complete; gives what its headers are made from."""

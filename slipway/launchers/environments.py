@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from slipway.errors import SetupError
@@ -42,17 +43,22 @@ class Environment:
 
 @dataclass(frozen=True)
 class Blueprint:
-    """How to build one environment. `inputs` decide whether a built one is still right; `finish` completes it."""
+    """How to build one environment. `inputs` decide whether a built one is still right; `finish` completes it.
+
+    `environ` is for what builds it, beside Slipway's own environment.
+    """
 
     name: str
     lock: Path
     inputs: tuple[Path, ...] = ()
+    environ: Mapping[str, str] = field(default_factory=dict)
     before: tuple[Callable[[Installer], None], ...] = ()
     finish: tuple[Callable[[Installer], None], ...] = ()
 
     def digest(self) -> str:
         """Changes with the lock file, the further inputs and the Python version."""
         hasher = hashlib.sha256(f"{sys.version_info[:2]} {sys.base_prefix}".encode())
+        hasher.update("".join(f"{name}={value}\0" for name, value in sorted(self.environ.items())).encode())
         for path in (self.lock, *self.inputs):
             hasher.update(path.name.encode() + b"\0" + path.read_bytes())
         return hasher.hexdigest()[:12]
@@ -69,6 +75,7 @@ class Installer:
     environment: Environment
     runner: Runner
     phase: Phase
+    environ: Mapping[str, str]
 
     def pip(self, arguments: Sequence[str], *, text: str, total: int = 0) -> None:
         """Run pip; shows how many of `total` packages it has looked at."""
@@ -84,11 +91,14 @@ class Installer:
 
         pip = (str(self.environment.python), "-m", "pip", "--disable-pip-version-check", "--no-input", "install")
         self.phase.update(text, 0, total)
-        self.runner.run(Command((*pip, *arguments)), on_line)
+        self.runner.run(self._with_environ(Command((*pip, *arguments))), on_line)
 
     def run(self, command: Command, text: str) -> list[str]:
         self.phase.update(text)
-        return self.runner.run(command)
+        return self.runner.run(self._with_environ(command))
+
+    def _with_environ(self, command: Command) -> Command:
+        return replace(command, env={**(os.environ if command.env is None else command.env), **self.environ})
 
 
 def ensure_environment(blueprint: Blueprint, folder: Path, runner: Runner, reporter: Reporter) -> Environment:
@@ -100,7 +110,7 @@ def ensure_environment(blueprint: Blueprint, folder: Path, runner: Runner, repor
     with reporter.phase(f"{blueprint.name} environment") as phase, _one_builder(folder / f"{blueprint.name}.lock", phase):
         if not (environment.folder / _READY).exists():
             try:
-                _build(blueprint, Installer(environment, runner, phase))
+                _build(blueprint, Installer(environment, runner, phase, blueprint.environ))
             except ProcessError as error:
                 raise SetupError(f"cannot set up the {blueprint.name} environment: {error.message}", hint=_hint(error)) from error
             _remove_others(environment, blueprint.name)

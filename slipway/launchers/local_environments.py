@@ -39,7 +39,14 @@ def gateway_blueprint(root: Path) -> Blueprint:
     def install_query_engine(installer: Installer) -> None:
         prisma_client.install_query_engine(installer, sources, node_lock)
 
-    return Blueprint("gateway", root / "requirements/gateway.txt", inputs, finish=(install_query_engine, prisma_client.generate_client))
+    return Blueprint(
+        "gateway",
+        root / "requirements/gateway.txt",
+        inputs,
+        # compiled without the columns that tracebacks point to: 4 MB less in each worker
+        environ={"PYTHONNODEBUGRANGES": "1"},
+        finish=(install_query_engine, prisma_client.generate_client),
+    )
 
 
 def _install_torch_cpu(installer: Installer) -> None:

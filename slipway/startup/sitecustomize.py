@@ -19,6 +19,10 @@ gc.set_threshold(50_000, 20, 20)
 _LATER = ("soundfile",)
 
 
+# the command line of httpx, 80 modules of colours and tables that no server needs; httpx does without where it is not installed
+_NEVER = ("httpx._main",)
+
+
 class _Later:
     """Finds modules that are loaded at their first use."""
 
@@ -31,3 +35,5 @@ class _Later:
 
 
 sys.meta_path.insert(0, _Later)
+for name in _NEVER:
+    sys.modules[name] = None  # type: ignore[assignment]  # what Python raises ImportError for

@@ -32,3 +32,11 @@ def test_what_litellm_imports_for_recordings_is_loaded_at_its_first_use(tmp_path
 
 def test_where_it_is_not_installed_its_import_fails_as_ever() -> None:
     assert run("try: import soundfile\nexcept ModuleNotFoundError as error: print(error)") == "No module named 'soundfile'\n"
+
+
+def test_the_command_line_of_httpx_is_as_if_it_were_not_installed(tmp_path: Path) -> None:
+    (tmp_path / "httpx").mkdir()
+    (tmp_path / "httpx/_main.py").write_text("print('loaded')\n")
+    (tmp_path / "httpx/__init__.py").write_text("try:\n    from . import _main\nexcept ImportError:\n    print('without')\n")
+
+    assert run("import httpx", str(tmp_path)) == "without\n"
