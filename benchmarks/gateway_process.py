@@ -19,7 +19,7 @@ from benchmarks.timing import ROOT
 from slipway.observe.health import gateway_ready
 from slipway.paths import build_paths
 
-_KEY = "sk-FAKE"
+MASTER_KEY = "sk-FAKE"
 
 
 def gateway_python() -> str:
@@ -36,7 +36,7 @@ class LaunchedStack:
 
     def make_key(self) -> str:
         """A virtual key, made through the stack's own gateway."""
-        head = {"Authorization": f"Bearer {_KEY}", "Content-Type": "application/json"}
+        head = {"Authorization": f"Bearer {MASTER_KEY}", "Content-Type": "application/json"}
         with urllib.request.urlopen(urllib.request.Request(f"{self.url}/key/generate", b"{}", head)) as answer:
             return str(json.load(answer)["key"])
 

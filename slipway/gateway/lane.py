@@ -25,6 +25,7 @@ from slipway.gateway.lane_protocols import PROTOCOLS
 from slipway.gateway.lane_request import Passage, counting_callback, why_not
 from slipway.gateway.lane_turnstile import Turnstile
 from slipway.gateway.lane_witness import PRECEDENTS, Witness, watch
+from slipway.gateway.tokenizer import read_ahead
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -38,11 +39,6 @@ _SCOPE_KEY = "slipway.lane"
 # comes to write, and beyond that they are made to cost more
 _SOME_BACKLOG, _MOST_BACKLOG = 0.05, 0.5
 _passage: ContextVar[Passage | None] = ContextVar("slipway_lane", default=None)
-
-
-def switched_off() -> bool:
-    """LANE=off, which LiteLLM sets from config.yaml: it reads that after it has called its start-up hooks."""
-    return os.environ.get("LANE") == "off"
 
 
 def install() -> None:
@@ -106,7 +102,7 @@ class Marker:
             await self._app(scope, receive, send)
             return
         passage = Passage(PROTOCOLS[scope["path"]], send)
-        if switched_off():
+        if os.environ.get("LANE") == "off":
             passage.pass_on("LANE=off")
         scope[_SCOPE_KEY] = passage
 
@@ -136,6 +132,8 @@ class Entrance:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         passage = scope.get(_SCOPE_KEY)
         if passage is None or passage.reason:
+            if passage is not None:
+                read_ahead()  # LANE=off: LiteLLM serves them all
             await self._router(scope, receive, send)
             return
         from fastapi import HTTPException
@@ -150,6 +148,8 @@ class Entrance:
             # LiteLLM keeps what it has parsed in the scope, and does not parse it again
             data = await read_request_body(request)
             passage.pass_on(why_not(passage, data, scope["headers"]))
+            if passage.reason and passage.deployments:
+                read_ahead()
         except ClientDisconnect:
             return
         except (ProxyException, HTTPException, ValueError):

@@ -59,6 +59,12 @@ class Passage:
 
 def why_not(passage: Passage, data: dict[str, Any], headers: Iterable[tuple[bytes, bytes]]) -> str:
     """Why a request goes through LiteLLM, as far as its parsed body and LiteLLM's configuration tell; empty: it may take the lane."""
+    from litellm.proxy import proxy_server
+
+    if isinstance(data.get("model"), str):
+        passage.model = data["model"]
+        router = proxy_server.llm_router
+        passage.deployments = (router and router.get_model_list(model_name=passage.model)) or ()
     if any(name.startswith(b"x-litellm-") and name not in _HARMLESS for name, _ in headers):
         return "a header that steers LiteLLM"
     beyond = sorted(_for_litellm(passage.protocol) & data.keys())
@@ -69,7 +75,6 @@ def why_not(passage: Passage, data: dict[str, Any], headers: Iterable[tuple[byte
     reason = passage.protocol.why_not(data)
     if reason:
         return reason
-    passage.model = data["model"]
     passage.wants_usage = passage.protocol.wants_usage(data)
     return _configuration(passage)
 
@@ -82,7 +87,6 @@ def _configuration(passage: Passage) -> str:
     from litellm.proxy import proxy_server
 
     router, settings = proxy_server.llm_router, proxy_server.general_settings
-    passage.deployments = (router and router.get_model_list(model_name=passage.model)) or ()
     if not passage.deployments:
         return "not a route of this gateway"
     if any(item["litellm_params"]["model"].partition("/")[0] != PROVIDER for item in passage.deployments):

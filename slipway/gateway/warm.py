@@ -14,10 +14,13 @@ import ctypes
 import gc
 import importlib
 import json
+import linecache
 import logging
 import sys
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from typing import Any
+
+from slipway.gateway.tokenizer import is_read
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -67,10 +70,6 @@ class Gate:
 
 async def _warm(proxy_server: Any, gate: Gate) -> None:
     """Wait until LiteLLM has read its configuration, then send it one request of each kind; opens the gate whatever comes of them."""
-    import litellm
-
-    from slipway.gateway.lane import switched_off
-
     try:
         while proxy_server.llm_router is None or proxy_server.prisma_client is None:
             await asyncio.sleep(0.05)
@@ -78,9 +77,9 @@ async def _warm(proxy_server: Any, gate: Gate) -> None:
         names = proxy_server.llm_router.get_model_names()
         for path, body in _requests(names[0]):
             await ask(proxy_server.app, path, body, proxy_server.master_key or "")
-        if switched_off():
-            # whatever LiteLLM estimates later, it reads its tokenizer for now: that holds the loop
-            await asyncio.to_thread(litellm.token_counter, model=names[0], text="Hello")
+        if await is_read():  # LiteLLM serves requests itself: its way of completions, too, is wanted, 450 modules and 9 MB of it
+            for path, body in _completions(names[0]):
+                await ask(proxy_server.app, path, body, proxy_server.master_key or "")
         _settle()
     except Exception:
         # a worker that could not be warmed serves all the same, only its first requests are slower
@@ -104,6 +103,8 @@ def _settle() -> None:
 
     # Claude's tokenizer, parsed: LiteLLM keeps these 12 MB beside the text that it goes on to use
     vars(litellm.utils).pop("json_data", None)
+    # LiteLLM's source, 8 MB, which Python has read for what LiteLLM writes of the requests above that failed
+    linecache.clearcache()
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_COLLECT)
@@ -113,16 +114,21 @@ def _settle() -> None:
 
 
 def _requests(model: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Path and body of each: every protocol whole and streamed, an unknown model."""
+    """Path and body of each: every other protocol whole and streamed, an unknown model, an unknown path."""
     short = {"model": model, "max_tokens": 1}
     messages = [{"role": "user", "content": "Hello"}]
     for stream in (False, True):
         yield "/v1/chat/completions", {**short, "messages": messages, "stream": stream}
-        yield "/v1/completions", {**short, "prompt": "Hello", "stream": stream}
         yield "/v1/messages", {**short, "messages": messages, "stream": stream}
         yield "/v1/responses", {"model": model, "max_output_tokens": 1, "input": "Hello", "stream": stream}
     yield "/v1/embeddings", {"model": model, "input": "Hello"}
     yield "/v1/chat/completions", {"model": "no-such-model", "messages": messages}
+    yield "/no-such-path", {}  # FastAPI makes ready each route that it looks at
+
+
+def _completions(model: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for stream in (False, True):
+        yield "/v1/completions", {"model": model, "max_tokens": 1, "prompt": "Hello", "stream": stream}
 
 
 async def ask(app: App, path: str, body: dict[str, Any], key: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 def test_litellms_tokenizer_is_read_for_text_only_and_not_for_requests_that_found_no_engine(in_gateway: Callable[..., Any]) -> None:
     assert in_gateway("token_counts") == {
+        "read_ahead": False,
         "failed": 0,
         "handed_on": "cl100k_base",
         "empty": 0,
@@ -13,3 +14,9 @@ def test_litellms_tokenizer_is_read_for_text_only_and_not_for_requests_that_foun
         "text": 2,
         "read_for_text": True,
     }
+
+
+def test_litellms_tokenizer_is_read_before_it_is_needed_where_litellm_serves_a_request_itself(in_gateway: Callable[..., Any]) -> None:
+    found = in_gateway("token_counts", "ahead")
+
+    assert found["read_ahead"] and found["text"] == 2

@@ -15,11 +15,15 @@ def read() -> bool:
     return "tiktoken.load" in sys.modules
 
 
-async def main() -> dict[str, Any]:
+async def main(ahead: bool) -> dict[str, Any]:
     tokenizer.install()
     counting.install()
     import litellm
 
+    if ahead:
+        tokenizer.read_ahead()
+    await tokenizer.is_read()
+    read_ahead = read()
     gone = {"model": "hosted_vllm/served", "api_base": "http://127.0.0.1:9/v1", "api_key": ""}
     proxy_server.llm_router = SimpleNamespace(model_list=[{"litellm_params": gone, "model_info": {"id": "one"}}])
     failed = await asyncio.to_thread(utils._count_request_input_tokens, "served", [{"role": "user", "content": "Hello world"}], "Be brief.")
@@ -27,6 +31,7 @@ async def main() -> dict[str, Any]:
     empty = litellm.token_counter(model="served", text="")
     before = read()
     return {
+        "read_ahead": read_ahead,
         "failed": failed,
         "handed_on": handed_on,
         "empty": empty,
@@ -36,4 +41,4 @@ async def main() -> dict[str, Any]:
     }
 
 
-sys.stdout.write(json.dumps(asyncio.run(main())))
+sys.stdout.write(json.dumps(asyncio.run(main(sys.argv[1:] == ["ahead"]))))
