@@ -67,9 +67,10 @@ def why_not(passage: Passage, data: dict[str, Any], headers: Iterable[tuple[byte
         passage.deployments = (router and router.get_model_list(model_name=passage.model)) or ()
     if any(name.startswith(b"x-litellm-") and name not in _HARMLESS for name, _ in headers):
         return "a header that steers LiteLLM"
-    beyond = sorted(_for_litellm(passage.protocol) & data.keys())
-    if beyond:
-        return f"parameter {beyond[0]}"
+    beyond = _for_litellm(passage.protocol)
+    first = min((name for name in data if name in beyond), default=None)
+    if first:
+        return f"parameter {first}"
     if not isinstance(data.get("model"), str):
         return "no model"
     reason = passage.protocol.why_not(data)
