@@ -1,6 +1,6 @@
 """Runs inside LiteLLM: tokens are counted by the engine's own tokenizer and chat template, not guessed.
 
-LiteLLM's guess takes a tokenizer of another model, and 40 MB of memory for it.
+LiteLLM's guess takes a tokenizer of another model, and 30 MB of memory for it.
 """
 
 from __future__ import annotations

@@ -174,7 +174,7 @@ class Account(Deployed):
         self._log(events, {"prompt_tokens": prompt, "completion_tokens": came, "total_tokens": prompt + came})
 
     async def _count(self, prompt: dict[str, Any]) -> int:
-        """Its tokens; LiteLLM's estimate where the engine does not tell, for which LiteLLM takes 40 MB."""
+        """Its tokens; LiteLLM's estimate where the engine does not tell, for which LiteLLM takes 30 MB."""
         import litellm
 
         try:

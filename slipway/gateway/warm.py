@@ -114,7 +114,7 @@ def _settle() -> None:
 
 
 def _requests(model: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Path and body of each: every other protocol whole and streamed, an unknown model, an unknown path."""
+    """Path and body of each: every protocol but completions, whole and streamed, an unknown model, an unknown path."""
     short = {"model": model, "max_tokens": 1}
     messages = [{"role": "user", "content": "Hello"}]
     for stream in (False, True):
