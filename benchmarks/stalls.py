@@ -42,8 +42,10 @@ def first_requests() -> Iterator[tuple[str, str, Any]]:
     yield "a wrong type", "/v1/chat/completions", {**_CHAT, "max_tokens": "many"}
     for stream in (False, True):
         how = "streamed" if stream else "whole"
-        for path in ("/v1/chat/completions", "/v1/messages", "/v1/completions"):
-            yield f"LiteLLM's own {path}, {how}", path, {**_CHAT, "prompt": "Hello", "max_tokens": 64, "verbosity": "low", "stream": stream}
+        own = {"max_tokens": 64, "verbosity": "low", "stream": stream}  # a parameter that the lane does not take
+        yield f"LiteLLM's own chat, {how}", "/v1/chat/completions", {**_CHAT, **own}
+        yield f"LiteLLM's own messages, {how}", "/v1/messages", {**_CHAT, **own}
+        yield f"LiteLLM's own completions, {how}", "/v1/completions", {"model": "vllm_agent", "prompt": "Hello", **own}
 
 
 def ask(url: str, path: str, body: Any) -> None:
