@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -19,12 +20,20 @@ from benchmarks.timing import ROOT
 from slipway.observe.health import gateway_ready
 from slipway.paths import build_paths
 
-MASTER_KEY = "sk-FAKE"
+_KEY = "sk-FAKE"
 
 
 def gateway_python() -> str:
     """The interpreter of the newest gateway environment: it has uvloop."""
     return str(max((ROOT / ".slipway/envs").glob("gateway-*/bin/python"), key=lambda path: path.lstat().st_mtime))
+
+
+def ask(url: str, body: Mapping[str, Any] | None) -> bytes:
+    """The answer to POST `body`, or to GET where there is none, with the master key. Raises HTTPError."""
+    head = {"Authorization": f"Bearer {_KEY}", "Content-Type": "application/json"}
+    with urllib.request.urlopen(urllib.request.Request(url, None if body is None else json.dumps(body).encode(), head)) as answer:
+        found: bytes = answer.read()
+    return found
 
 
 @dataclass(frozen=True)
@@ -36,9 +45,7 @@ class LaunchedStack:
 
     def make_key(self) -> str:
         """A virtual key, made through the stack's own gateway."""
-        head = {"Authorization": f"Bearer {MASTER_KEY}", "Content-Type": "application/json"}
-        with urllib.request.urlopen(urllib.request.Request(f"{self.url}/key/generate", b"{}", head)) as answer:
-            return str(json.load(answer)["key"])
+        return str(json.loads(ask(f"{self.url}/key/generate", {}))["key"])
 
 
 @contextmanager

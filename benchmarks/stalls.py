@@ -14,13 +14,13 @@ import json
 import tempfile
 import time
 import urllib.error
-import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from benchmarks.gateway import measure, stub
-from benchmarks.gateway_process import MASTER_KEY, Gateway, launched_stack
+from benchmarks.gateway_process import Gateway, ask, launched_stack
 
 _CHAT = {"model": "vllm_agent", "messages": [{"role": "user", "content": "Say something."}]}
 _LOADS = (("plain", 1), ("paced", 64), ("unpaced", 16), ("plain", 64), ("paced", 256))
@@ -46,18 +46,6 @@ def first_requests() -> Iterator[tuple[str, str, Any]]:
         yield f"LiteLLM's own chat, {how}", "/v1/chat/completions", {**_CHAT, **own}
         yield f"LiteLLM's own messages, {how}", "/v1/messages", {**_CHAT, **own}
         yield f"LiteLLM's own completions, {how}", "/v1/completions", {"model": "vllm_agent", "prompt": "Hello", **own}
-
-
-def ask(url: str, path: str, body: Any) -> None:
-    """One request; an error is an answer too."""
-    head = {"Authorization": f"Bearer {MASTER_KEY}", "Content-Type": "application/json"}
-    try:
-        with urllib.request.urlopen(
-            urllib.request.Request(url + path, body if body is None else json.dumps(body).encode(), head)
-        ) as answer:
-            answer.read()
-    except urllib.error.HTTPError as error:
-        error.read()
 
 
 class Stalls:
@@ -89,7 +77,8 @@ def main() -> None:
             stalls = Stalls(written)
             stalls.report("before it is ready")
             for label, path, body in first_requests():
-                ask(gateway.url, path, body)
+                with suppress(urllib.error.HTTPError):  # an error is an answer too
+                    ask(gateway.url + path, body)
                 stalls.report(label)
             for part, streams in _LOADS:
                 measure(part, streams, "slipway", gateway.url, key, options.seconds, process)

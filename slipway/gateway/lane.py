@@ -102,6 +102,7 @@ class Marker:
             await self._app(scope, receive, send)
             return
         passage = Passage(PROTOCOLS[scope["path"]], send)
+        # LiteLLM sets it from config.yaml, which it reads after it has called `install`
         if os.environ.get("LANE") == "off":
             passage.pass_on("LANE=off")
         scope[_SCOPE_KEY] = passage

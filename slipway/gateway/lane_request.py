@@ -61,17 +61,17 @@ def why_not(passage: Passage, data: dict[str, Any], headers: Iterable[tuple[byte
     """Why a request goes through LiteLLM, as far as its parsed body and LiteLLM's configuration tell; empty: it may take the lane."""
     from litellm.proxy import proxy_server
 
-    if isinstance(data.get("model"), str):
-        passage.model = data["model"]
-        router = proxy_server.llm_router
-        passage.deployments = (router and router.get_model_list(model_name=passage.model)) or ()
+    model, router = data.get("model"), proxy_server.llm_router
+    if isinstance(model, str):
+        passage.model = model
+        passage.deployments = (router and router.get_model_list(model_name=model)) or ()
     if any(name.startswith(b"x-litellm-") and name not in _HARMLESS for name, _ in headers):
         return "a header that steers LiteLLM"
     beyond = _for_litellm(passage.protocol)
     first = min((name for name in data if name in beyond), default=None)
     if first:
         return f"parameter {first}"
-    if not isinstance(data.get("model"), str):
+    if not isinstance(model, str):
         return "no model"
     reason = passage.protocol.why_not(data)
     if reason:

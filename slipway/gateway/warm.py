@@ -75,11 +75,9 @@ async def _warm(proxy_server: Any, gate: Gate) -> None:
             await asyncio.sleep(0.05)
         _remember_failed_imports()
         names = proxy_server.llm_router.get_model_names()
-        for path, body in _requests(names[0]):
-            await ask(proxy_server.app, path, body, proxy_server.master_key or "")
+        await _ask_all(proxy_server, _requests(names[0]))
         if await is_read():  # LiteLLM serves requests itself: its way of completions, too, is wanted, 450 modules and 9 MB of it
-            for path, body in _completions(names[0]):
-                await ask(proxy_server.app, path, body, proxy_server.master_key or "")
+            await _ask_all(proxy_server, _completions(names[0]))
         _settle()
     except Exception:
         # a worker that could not be warmed serves all the same, only its first requests are slower
@@ -129,6 +127,11 @@ def _requests(model: str) -> Iterator[tuple[str, dict[str, Any]]]:
 def _completions(model: str) -> Iterator[tuple[str, dict[str, Any]]]:
     for stream in (False, True):
         yield "/v1/completions", {"model": model, "max_tokens": 1, "prompt": "Hello", "stream": stream}
+
+
+async def _ask_all(proxy_server: Any, requests: Iterator[tuple[str, dict[str, Any]]]) -> None:
+    for path, body in requests:
+        await ask(proxy_server.app, path, body, proxy_server.master_key or "")
 
 
 async def ask(app: App, path: str, body: dict[str, Any], key: str) -> None:

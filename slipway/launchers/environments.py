@@ -56,7 +56,7 @@ class Blueprint:
     finish: tuple[Callable[[Installer], None], ...] = ()
 
     def digest(self) -> str:
-        """Changes with the lock file, the further inputs and the Python version."""
+        """Changes with the lock file, the further inputs, the variables and the Python version."""
         hasher = hashlib.sha256(f"{sys.version_info[:2]} {sys.base_prefix}".encode())
         hasher.update("".join(f"{name}={value}\0" for name, value in sorted(self.environ.items())).encode())
         for path in (self.lock, *self.inputs):
