@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from functools import lru_cache
+from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
 import httptools
@@ -182,25 +183,39 @@ class Connection(asyncio.Protocol):
             raise EngineGone(self._error)
 
 
+class Address(NamedTuple):
+    """Where a URL leads."""
+
+    host: str
+    port: int
+    netloc: bytes
+    path: bytes
+
+
+@lru_cache(maxsize=1000)
+def _address(url: str) -> Address:
+    """Raises EngineGone for what is no http://."""
+    parts = urlsplit(url)
+    if parts.scheme != "http":
+        raise EngineGone(f"{parts.scheme}:// is not spoken here")
+    return Address(parts.hostname or "127.0.0.1", parts.port or 80, parts.netloc.encode(), parts.path.encode())
+
+
 class Engines:
     """Kept connections to every engine of one gateway worker."""
 
     def __init__(self) -> None:
-        self._idle: dict[tuple[str, int], deque[tuple[float, Connection]]] = {}
+        self._idle: dict[bytes, deque[tuple[float, Connection]]] = {}
 
     async def start(self, url: str, key: str, body: bytes | None) -> Connection:
         """POST `body`, or GET where there is none, with this API key; the connection is returned when the head of the answer is there.
 
         Raises EngineGone.
         """
-        parts = urlsplit(url)
-        host, port = parts.hostname or "127.0.0.1", parts.port or 80
-        if parts.scheme != "http":
-            raise EngineGone(f"{parts.scheme}:// is not spoken here")
-        request = _REQUEST % (
-            b"GET" if body is None else b"POST", parts.path.encode(), parts.netloc.encode(), key.encode(), len(body or b""), body or b"",
-        )  # fmt: skip
-        while kept := self._take(host, port):
+        address = _address(url)
+        method = b"GET" if body is None else b"POST"
+        request = _REQUEST % (method, address.path, address.netloc, key.encode(), len(body or b""), body or b"")
+        while kept := self._take(address):
             try:
                 return await _begin(kept, request)
             except EngineGone:
@@ -208,7 +223,7 @@ class Engines:
                 if kept.status:
                     raise
         try:
-            _, fresh = await asyncio.get_running_loop().create_connection(Connection, host, port)
+            _, fresh = await asyncio.get_running_loop().create_connection(Connection, address.host, address.port)
         except OSError as error:
             raise EngineGone(str(error)) from error
         return await _begin(fresh, request)
@@ -218,12 +233,11 @@ class Engines:
         if not connection.reusable:
             connection.abort()
             return
-        parts = urlsplit(url)
-        idle = self._idle.setdefault((parts.hostname or "127.0.0.1", parts.port or 80), deque())
+        idle = self._idle.setdefault(_address(url).netloc, deque())
         idle.append((asyncio.get_running_loop().time(), connection))
 
-    def _take(self, host: str, port: int) -> Connection | None:
-        idle = self._idle.get((host, port))
+    def _take(self, address: Address) -> Connection | None:
+        idle = self._idle.get(address.netloc)
         oldest = asyncio.get_running_loop().time() - IDLE_SECONDS
         while idle and idle[0][0] < oldest:
             idle.popleft()[1].abort()

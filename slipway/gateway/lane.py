@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import os
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from contextvars import ContextVar
 from functools import cache, partial
 from typing import Any
@@ -67,7 +67,7 @@ def wrap_litellm() -> None:
     from litellm.proxy import common_request_processing as processing
 
     from slipway.gateway.lane_call import LaneCall
-    from slipway.gateway.lane_relay import StreamedResponse, as_bytes
+    from slipway.gateway.lane_relay import StreamedResponse, streamed_headers
 
     route_request, create_response = processing.route_request, processing.create_response
 
@@ -82,7 +82,7 @@ def wrap_litellm() -> None:
         passage = kwargs["request"].scope.get(_SCOPE_KEY) if kwargs.get("request") else None
         if passage is None or passage.stream is None:
             return await create_response(*args, **kwargs)
-        headers = as_bytes(kwargs["headers"])
+        headers = streamed_headers(kwargs["headers"])
         if passage.witness:
             passage.witness.headers = headers
         return StreamedResponse(passage, headers)
@@ -102,8 +102,7 @@ class Marker:
             await self._app(scope, receive, send)
             return
         passage = Passage(PROTOCOLS[scope["path"]], send)
-        # LiteLLM sets it from config.yaml, which it reads after it has called `install`
-        if os.environ.get("LANE") == "off":
+        if _is_off():
             passage.pass_on("LANE=off")
         scope[_SCOPE_KEY] = passage
 
@@ -120,11 +119,19 @@ class Marker:
             del scope[_SCOPE_KEY]
 
 
+@cache
+def _is_off() -> bool:
+    """Asked at the first request: LiteLLM sets it from config.yaml, which it reads after it has called `install`."""
+    return os.environ.get("LANE") == "off"
+
+
 class Entrance:
     """Stands in for FastAPI's router: calls LiteLLM's endpoint directly for what may take the lane."""
 
     def __init__(self, router: App) -> None:
-        self._router = router
+        from litellm.proxy import proxy_server
+
+        self._router, self._proxy = router, proxy_server
         self._endpoints = Endpoints()
         self._turnstile = Turnstile(lambda: 4 if backlog() < _SOME_BACKLOG else 1)
         self._undecided = Turnstile(lambda: 1)
@@ -137,47 +144,40 @@ class Entrance:
                 read_ahead()  # LANE=off: LiteLLM serves them all
             await self._router(scope, receive, send)
             return
-        from fastapi import HTTPException
-        from litellm.proxy._types import ProxyException
-        from litellm.proxy.common_utils.http_parsing_utils import read_request_body
-        from starlette.requests import ClientDisconnect, Request
-
         await self._turnstile.enter()
-        request = Request(scope, receive)
-        try:
-            body = await request.body()
-            # LiteLLM keeps what it has parsed in the scope, and does not parse it again
-            data = await read_request_body(request)
-            passage.pass_on(why_not(passage, data, scope["headers"]))
-            if passage.reason and passage.deployments:
-                read_ahead()
-        except ClientDisconnect:
+        body = await _read(receive)
+        if body is None:
             return
-        except (ProxyException, HTTPException, ValueError):
-            passage.pass_on("malformed JSON")
-        response = None if passage.reason else await self._answer(passage, request, body, data)
+        data = _parsed(body, scope["headers"])
+        if data is None:
+            passage.pass_on("no JSON object")
+        else:
+            passage.pass_on(why_not(passage, data, scope["headers"]))
+        if passage.reason and passage.deployments:
+            read_ahead()
+        response = None if data is None or passage.reason else await self._answer(passage, scope, receive, body, data)
         if response is None:
             await self._router(scope, _replay(body, receive), send)
         else:
             await response(scope, receive, send)
 
-    async def _answer(self, passage: Passage, request: Any, body: bytes, data: dict[str, Any]) -> Any:
+    async def _answer(self, passage: Passage, scope: Scope, receive: Receive, body: bytes, data: dict[str, Any]) -> Any:
         """By a precedent, or as LiteLLM decides; None where the lane cannot give it."""
-        from litellm.proxy import proxy_server
-
         from slipway.gateway.lane_call import follow
 
-        shape = shape_of(request.scope, data, passage.protocol)
+        shape = shape_of(scope, data, passage.protocol)
         known = PRECEDENTS.find(shape)
         if known is not None and backlog() < _MOST_BACKLOG:
-            call = Following(passage, data, proxy_server.llm_router, partial(self._open_account, request.scope, body))
-            response = await follow(passage, call, known, request)
+            call = Following(passage, data, self._proxy.llm_router, partial(self._open_account, scope, body))
+            response = await follow(passage, call, known, receive)
             if response is not None or passage.reason:
                 return response
+        from starlette.requests import Request
+
         await self._undecided.enter()
         witness = passage.witness = Witness(shape, passage.protocol, body, numbers_of(data), known, unfit=counting_callback())
         try:
-            return await self._endpoints.call(passage, request)
+            return await self._endpoints.call(passage, Request(scope, _replay(body, receive)))
         except BaseException:
             if not witness.sent:  # LiteLLM itself has refused it
                 PRECEDENTS.forget(shape)
@@ -194,6 +194,30 @@ class Entrance:
             await self._endpoints.call(passage, Request({**scope, "headers": headers, _SCOPE_KEY: passage}, _replay(body, _never)))
         account: Account = passage.account
         return account
+
+
+async def _read(receive: Receive) -> bytes | None:
+    """A request's body; None where the client goes away before its end."""
+    parts = []
+    while (message := await receive())["type"] == "http.request":
+        parts.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return parts[0] if len(parts) == 1 else b"".join(parts)
+    return None
+
+
+def _parsed(body: bytes, headers: Iterable[tuple[bytes, bytes]]) -> dict[str, Any] | None:
+    """A body that is a JSON object, as LiteLLM parses it too; None for any other, which LiteLLM may mend, read as a form or refuse."""
+    import orjson
+
+    kind = next((value for name, value in headers if name == b"content-type"), b"")
+    if kind and not kind.startswith(b"application/json"):
+        return None
+    try:
+        found = orjson.loads(body)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -7,7 +7,6 @@ headers. Steps that LiteLLM has inside longer functions and not as functions of 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Coroutine
 from datetime import datetime
 from typing import Any
@@ -80,7 +79,7 @@ class Account(Deployed):
         )  # fmt: skip
         if self.streams:
             self.protocol.ask_to_stream(wanted.body)
-        sent = json.dumps(wanted.body).encode()
+        sent = wanted.encoded()
         if self._witness:
             self._witness.asked(self.deployment, self.timeout, kwargs, sent)
         noted = self.url if self.protocol.noted_url else params["api_base"]

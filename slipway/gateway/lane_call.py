@@ -10,6 +10,7 @@ from typing import Any
 
 from slipway.gateway.engine_connections import ENGINES, EngineGone, as_text
 from slipway.gateway.lane_account import Account
+from slipway.gateway.lane_client import ClientWatch
 from slipway.gateway.lane_follow import Following
 from slipway.gateway.lane_precedent import Shape
 from slipway.gateway.lane_relay import Stream, StreamedResponse
@@ -157,11 +158,8 @@ class FollowedResponse:
             self._call.log()
 
 
-async def follow(passage: Passage, call: Following, shape: Shape, request: Any) -> Any:
+async def follow(passage: Passage, call: Following, shape: Shape, receive: Callable[[], Awaitable[Any]]) -> Any:
     """The answer to the client, as an ASGI response; None where LiteLLM is to decide, or to try, itself."""
-    from fastapi import HTTPException
-    from litellm.proxy import common_request_processing as processing
-
     try:
         if not await call.choose_deployment(shape):
             return None
@@ -170,15 +168,23 @@ async def follow(passage: Passage, call: Following, shape: Shape, request: Any) 
         # LiteLLM will say so itself when it tries
         passage.pass_on(type(error).__name__)
         return None
+    task = asyncio.current_task()
+    assert task is not None
+    watch = passage.watch = ClientWatch(receive, task.cancel)
     answer = None
     try:
-        answer = await processing._await_llm_call_cancelling_on_disconnect(request, asyncio.ensure_future(ask(passage, call)))
-    except HTTPException:
-        # the client has gone away: LiteLLM notices it too, at once, and writes it down
-        return None
+        answer = await ask(passage, call)
+    except asyncio.CancelledError:
+        if not watch.gone:
+            raise
+        # LiteLLM notices it too, at once, and writes it down
+        task.uncancel()
     finally:
+        if answer is None or passage.stream is None:
+            watch.end()
         if answer is None:
             call.leave()
+            passage.watch = None
     if answer is None:
         return None
     passage.by_precedent, headers = True, call.answer_headers()

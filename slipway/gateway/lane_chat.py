@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from slipway.gateway.lane_protocol import Protocol, Wanted, optional_params, stream_shape
@@ -33,9 +34,7 @@ class Chat(Protocol):
         self, kwargs: dict[str, Any], model: str, litellm_params: dict[str, Any], parameters: dict[str, Any] | None = None
     ) -> Wanted:
         """litellm.completion for this provider."""
-        import litellm
-
-        config = litellm.HostedVLLMChatConfig()
+        config = _config()
         messages = config.translate_developer_role_to_system_role(messages=[dict(item) for item in kwargs["messages"]])
         parameters = optional_params(kwargs, model, messages) if parameters is None else parameters
         optional = dict(parameters)
@@ -89,6 +88,13 @@ class Completions(Protocol):
     def prompt(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         prompts = kwargs["prompt"] if isinstance(kwargs["prompt"], list) else [kwargs["prompt"]]
         return {"text": [item for item in prompts if isinstance(item, str)]}
+
+
+@cache
+def _config() -> Any:
+    import litellm
+
+    return litellm.HostedVLLMChatConfig()
 
 
 def _is_message(item: object) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from slipway.gateway.deployments import id_of
@@ -52,9 +52,13 @@ class Following(Deployed):
         if len(self._deployments) != 1 or router.enable_pre_call_checks or router.enable_health_check_routing:
             return ""
         only = self._deployments[0]
-        if only["model_info"].get("blocked") or await router.cooldown_cache.async_get_active_cooldowns([id_of(only)], None):
-            return ""
-        return id_of(only)
+        name, cooldowns = id_of(only), router.cooldown_cache
+        if cooldowns.cooldown_store.redis_cache is not None:
+            cooling = await cooldowns.async_get_active_cooldowns([name], None)
+        else:
+            noted = cooldowns.in_memory_cache.get_cache(cooldowns.get_cooldown_cache_key(name))
+            cooling = cooldowns.active_cooldowns_from_results([name], [noted])
+        return "" if cooling or only["model_info"].get("blocked") else name
 
     async def _router_choice(self, shape: Shape) -> str:
         protocol = self.protocol
@@ -78,11 +82,10 @@ class Following(Deployed):
 
     def answer_headers(self) -> list[tuple[bytes, bytes]]:
         """Those of the answer to the client."""
-        from litellm.litellm_core_utils.llm_response_utils.get_headers import get_response_headers
-
+        provider = {name: self.headers[its] for name, its in _litellms_names(tuple(self.headers)).items()}
         whole = (datetime.now() - self.arrived).total_seconds() * 1000
         engine = (self._answered - self.began).total_seconds() * 1000
-        return self._precedent.answer_headers(self.call_id, get_response_headers(self.headers), whole, round(whole - engine, 4))
+        return self._precedent.answer_headers(self.call_id, provider, whole, round(whole - engine, 4))
 
     async def stream_headers(self) -> dict[str, Any]:
         return {}
@@ -139,3 +142,12 @@ class Following(Deployed):
             round(overhead, 4),
         )
         return self._precedent.record.rewritten(facts)
+
+
+@lru_cache(maxsize=100)
+def _litellms_names(headers: tuple[str, ...]) -> dict[str, str]:
+    """LiteLLM's names of the headers of an engine's answer, each with the engine's own: LiteLLM hands on the values as they are."""
+    from litellm.litellm_core_utils.llm_response_utils.get_headers import get_response_headers
+
+    found: dict[str, str] = get_response_headers({name: name for name in headers})
+    return found

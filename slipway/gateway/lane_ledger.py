@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
 from typing import Any
 
 from slipway.gateway.lane_record import Record, Row
@@ -80,10 +81,16 @@ LEDGER = Ledger()
 
 def backlog() -> float:
     """How much of the memory that LiteLLM has for rows is taken by those that wait: at 1 it drops the oldest."""
+    client, most = _queue()
+    return float(client.spend_log_queue_bytes / most)
+
+
+@cache
+def _queue() -> tuple[Any, int]:
     from litellm.constants import SPEND_LOG_QUEUE_MAX_BYTES
     from litellm.proxy.utils import PrismaClient
 
-    return float(PrismaClient.spend_log_queue_bytes / SPEND_LOG_QUEUE_MAX_BYTES)
+    return PrismaClient, SPEND_LOG_QUEUE_MAX_BYTES
 
 
 def install() -> None:

@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from slipway.gateway.deployments import id_of
@@ -71,15 +72,20 @@ class Precedent:
     def answer_headers(self, call_id: str, provider: Mapping[str, Any], milliseconds: float, overhead: float) -> list[tuple[bytes, bytes]]:
         """The answer's headers for another request; `provider`: those that the engine sent, by LiteLLM's names."""
         own = {_CALL_ID: call_id.encode(), _DURATION: str(milliseconds).encode(), _OVERHEAD: str(overhead).encode()}
-        found: list[tuple[bytes, bytes]] = []
-        told = False
-        for name, value in self.headers:
-            if not name.startswith(_PROVIDER):
-                found.append((name, own.get(name, value)))
-            elif not told:
-                told = True
-                found += ((key.lower().encode("latin-1"), str(item).encode("latin-1")) for key, item in provider.items())
+        lasting, places, told = self._frame
+        found = list(lasting)
+        for place, name in places:
+            found[place] = name, own[name]
+        if told is not None:
+            found[told:told] = [(key.lower().encode("latin-1"), str(item).encode("latin-1")) for key, item in provider.items()]
         return found
+
+    @cached_property
+    def _frame(self) -> tuple[list[tuple[bytes, bytes]], list[tuple[int, bytes]], int | None]:
+        """`headers` without those that the engine sent, the places of a request's own among them, and where the engine's stood."""
+        lasting = [item for item in self.headers if not item[0].startswith(_PROVIDER)]
+        places = [(place, name) for place, (name, _) in enumerate(lasting) if name in (_CALL_ID, _DURATION, _OVERHEAD)]
+        return lasting, places, next((place for place, (name, _) in enumerate(self.headers) if name.startswith(_PROVIDER)), None)
 
 
 def same_headers(one: Headers, other: Headers) -> bool:

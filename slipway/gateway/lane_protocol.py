@@ -25,6 +25,12 @@ class Wanted:
     shown: Any
     parameters: dict[str, Any]
 
+    def encoded(self) -> bytes:
+        import orjson
+
+        found: bytes = orjson.dumps(self.body, option=orjson.OPT_NON_STR_KEYS)
+        return found
+
 
 class Protocol:
     """One protocol: where it is spoken, and what is its own about a call."""

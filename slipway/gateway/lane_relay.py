@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from slipway.gateway.engine_connections import ENGINES, Connection, EngineGone
 from slipway.gateway.lane_account import Account
+from slipway.gateway.lane_client import ClientWatch
 from slipway.gateway.lane_follow import Following
+from slipway.gateway.lane_precedent import Headers
 from slipway.gateway.lane_request import Passage
 from slipway.gateway.lane_stream import EventStream
 
@@ -20,7 +21,6 @@ class Stream:
         self.account, self._connection, self._url, self.events = account, connection, url, events
         self._first = events.feed(data)
         account.note_first_token()
-        self.left = False  # the client has gone away
 
     async def relay(self, first: Callable[[Any], Awaitable[None]], rest: Callable[[Any], Awaitable[None]]) -> None:
         """Send the answer on: its first bytes through `first`, the others through `rest`. Raises EngineGone."""
@@ -72,23 +72,23 @@ def direct_client(send: Any) -> Any:
 class StreamedResponse:
     """ASGI response of a stream: the head and the ends go through LiteLLM's middleware, the bytes between straight to the server."""
 
-    def __init__(self, passage: Passage, headers: list[tuple[bytes, bytes]]) -> None:
-        self._passage = passage
-        self._headers = [*(item for item in headers if item[0] not in _STREAMED), *_STREAMED.items()]
+    def __init__(self, passage: Passage, headers: Headers) -> None:
+        self._passage, self._headers = passage, headers
 
     async def __call__(self, scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]) -> None:
         stream: Stream = self._passage.stream
-        await send({"type": "http.response.start", "status": 200, "headers": self._headers})
-        watcher = asyncio.ensure_future(_gone(receive, stream))
+        watch = self._passage.watch = self._passage.watch or ClientWatch(receive, stream.abort)
+        watch.when_gone = stream.abort  # have the engine stop at once
         broken = ""
         try:
+            await send({"type": "http.response.start", "status": 200, "headers": self._headers})
             await stream.relay(send, self._passage.send)
         except EngineGone as problem:
             broken = str(problem)
         finally:
-            watcher.cancel()
+            watch.end()
             stream.close()
-        if stream.left:
+        if watch.gone:
             await stream.account.finish_left(stream.events)
         elif broken:
             await send(
@@ -106,14 +106,7 @@ _STREAMED = {
 }
 
 
-def as_bytes(headers: Mapping[str, Any]) -> list[tuple[bytes, bytes]]:
-    """LiteLLM's headers of a stream as ASGI has them."""
-    return [(name.lower().encode("latin-1"), str(value).encode("latin-1")) for name, value in headers.items()]
-
-
-async def _gone(receive: Callable[[], Awaitable[Any]], stream: Stream) -> None:
-    """Wait until the client goes away, then have the engine stop at once."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    stream.left = True
-    stream.abort()
+def streamed_headers(headers: Mapping[str, Any]) -> Headers:
+    """Those of a stream, as ASGI has them, from those that LiteLLM gives it."""
+    told = ((name.lower().encode("latin-1"), str(value).encode("latin-1")) for name, value in headers.items())
+    return [*(item for item in told if item[0] not in _STREAMED), *_STREAMED.items()]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
+from slipway.gateway.lane_client import ClientWatch
 from slipway.gateway.lane_protocol import PROVIDER, Protocol
 from slipway.gateway.lane_witness import Witness
 
@@ -29,6 +30,13 @@ def _for_litellm(protocol: Protocol) -> frozenset[str]:
     return (_BEYOND | frozenset(all_litellm_params)) - protocol.takes
 
 
+@cache
+def _proxy() -> Any:
+    from litellm.proxy import proxy_server
+
+    return proxy_server
+
+
 @dataclass
 class Passage:
     """What the lane knows of one request: `send` is the server's own, past every middleware."""
@@ -45,6 +53,7 @@ class Passage:
     witness: Witness | None = None  # of what LiteLLM makes of it
     followed: Any = None  # the call that has followed a precedent, where LiteLLM is to open its account only now
     account: Any = None  # which it then has
+    watch: ClientWatch | None = None  # for the client's going away
 
     def pass_on(self, reason: str) -> None:
         self.reason = reason
@@ -59,9 +68,7 @@ class Passage:
 
 def why_not(passage: Passage, data: dict[str, Any], headers: Iterable[tuple[bytes, bytes]]) -> str:
     """Why a request goes through LiteLLM, as far as its parsed body and LiteLLM's configuration tell; empty: it may take the lane."""
-    from litellm.proxy import proxy_server
-
-    model, router = data.get("model"), proxy_server.llm_router
+    model, router = data.get("model"), _proxy().llm_router
     if isinstance(model, str):
         passage.model = model
         passage.deployments = (router and router.get_model_list(model_name=model)) or ()
@@ -85,9 +92,8 @@ _HARMLESS = {b"x-litellm-api-key", b"x-litellm-call-id", b"x-litellm-end-user-id
 
 def _configuration(passage: Passage) -> str:
     import litellm
-    from litellm.proxy import proxy_server
 
-    router, settings = proxy_server.llm_router, proxy_server.general_settings
+    router, settings = _proxy().llm_router, _proxy().general_settings
     if not passage.deployments:
         return "not a route of this gateway"
     if any(item["litellm_params"]["model"].partition("/")[0] != PROVIDER for item in passage.deployments):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from typing import Any
 
 END = b"\n\n"
@@ -25,7 +26,7 @@ class Names:
 
     def __init__(self, model: str, others: tuple[tuple[bytes, bytes], ...] = ()) -> None:
         self.model = model
-        self.wanted = b'"model":%b' % json.dumps(model).encode()
+        self.wanted = _named(model)
         self._others = others
 
     def replacements(self, start: bytes) -> tuple[tuple[bytes, bytes], ...]:
@@ -38,6 +39,11 @@ class Names:
         for old, new in self.replacements(body):
             body = body.replace(old, new)
         return body
+
+
+@lru_cache(maxsize=1000)
+def _named(model: str) -> bytes:
+    return b'"model":%b' % json.dumps(model).encode()
 
 
 class EventStream:

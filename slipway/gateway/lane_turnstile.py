@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 
 class Turnstile:
-    """In the order in which they come, `per_turn` at a time."""
+    """In the order in which they come, `per_turn` at a time, which is one at least."""
 
     def __init__(self, per_turn: Callable[[], int]) -> None:
         self._per_turn = per_turn
@@ -23,13 +23,16 @@ class Turnstile:
         if not self._entered:
             asyncio.get_running_loop().call_soon(self._next_turn)
         self._entered += 1
-        if self._entered > self._per_turn():
+        if self._entered > 1 and self._entered > self._per_turn():
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.append(waiter)
             await waiter
 
     def _next_turn(self) -> None:
-        self._entered, most = 0, self._per_turn()
+        self._entered = 0
+        if not self._waiting:
+            return
+        most = self._per_turn()
         while self._waiting and self._entered < most:
             waiter = self._waiting.popleft()
             if not waiter.done():

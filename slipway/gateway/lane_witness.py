@@ -40,7 +40,10 @@ def cached(name: str) -> Any:
     """What this worker has in memory of LiteLLM's cache of keys, users and teams."""
     from litellm.proxy.proxy_server import user_api_key_cache
 
-    return user_api_key_cache.in_memory_cache_for(name).get_cache(name)
+    memory = user_api_key_cache.in_memory_cache_for(name)
+    found = memory.cache_dict.get(name)
+    # what is no text, LiteLLM tries to parse all the same, each time
+    return found if type(found) is dict and not memory._is_key_expired(name) else memory.get_cache(name)
 
 
 PRECEDENTS = Precedents(cached)
@@ -129,7 +132,7 @@ async def want(protocol: Protocol, precedent: Precedent, kwargs: dict[str, Any])
     precedent.parameters = numbers, wanted.parameters
     if kwargs.get("stream") is True:
         protocol.ask_to_stream(wanted.body)
-    return json.dumps(wanted.body).encode()
+    return wanted.encoded()
 
 
 def watch(witness: Witness | None) -> None:

@@ -6,6 +6,7 @@ their prices, whether a price list has a price at all), and about paths. Togethe
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import cache
@@ -20,15 +21,25 @@ _MOST = 1000  # answers; names come from clients
 
 def install() -> None:
     """LiteLLM's worker start-up hook (LITELLM_WORKER_STARTUP_HOOKS)."""
+    from fastapi.telemetry._asgi import NativeTelemetry
     from litellm import router
     from litellm.litellm_core_utils.llm_cost_calc import zero_cost_diagnostic
     from litellm.proxy._lazy_features import LazyFeatureMiddleware
     from litellm.proxy.auth.route_checks import RouteChecks
+    from litellm.proxy.config_resolvers.settings_store import SettingsStore
     from litellm.proxy.spend_tracking import savings
 
     # builds a validator for the same type on each call
     router.TypeAdapter = cache(router.TypeAdapter)
     zero_cost_diagnostic._declares_a_rate = remember_content(zero_cost_diagnostic._declares_a_rate)
+    # puts each line together before it asks whether anybody wants it
+    access = logging.getLogger("uvicorn.access")
+    if not access.isEnabledFor(logging.INFO):
+        access.handlers.clear()
+        access.propagate = False
+    # asks the environment for three providers
+    NativeTelemetry.enabled = remember(NativeTelemetry.enabled)
+    SettingsStore._resolution_for = until_changed(SettingsStore._resolution_for)
     # holds a path against a hundred patterns
     RouteChecks.is_management_route = staticmethod(remember(RouteChecks.is_management_route))
     LazyFeatureMiddleware.__call__ = past_features(LazyFeatureMiddleware.__call__)
@@ -74,6 +85,19 @@ def past_features(load: Callable[..., Awaitable[None]]) -> Callable[..., Awaitab
         return passed
 
     return call
+
+
+def until_changed(resolve: Callable[[Any, str], R]) -> Callable[[Any, str], R]:
+    """LiteLLM's answer about one setting, kept while the file's settings and the database's, which it replaces as wholes, are the same."""
+    known: dict[tuple[int, str], tuple[object, object, R]] = {}
+
+    def resolution_for(store: Any, key: str) -> R:
+        found = known.get((id(store), key))
+        if found is None or found[0] is not store._yaml_values or found[1] is not store._database_rows:
+            found = known[id(store), key] = store._yaml_values, store._database_rows, resolve(store, key)
+        return found[2]
+
+    return resolution_for
 
 
 def remember_content(function: Callable[[Mapping[str, object]], R]) -> Callable[[Mapping[str, object]], R]:

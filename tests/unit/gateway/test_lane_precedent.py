@@ -255,6 +255,10 @@ def test_when_a_key_expires(expires: Any, seconds: float) -> None:
 def test_what_litellm_makes_of_a_calls_parameters_is_made_once_for_the_same_numbers() -> None:
     made: list[int] = []
 
+    class Encoded(Wanted):
+        def encoded(self) -> bytes:
+            return json.dumps(self.body).encode()
+
     class Asked(Chat):
         async def want(
             self, kwargs: dict[str, Any], model: str, litellm_params: dict[str, Any], parameters: dict[str, Any] | None = None
@@ -262,7 +266,7 @@ def test_what_litellm_makes_of_a_calls_parameters_is_made_once_for_the_same_numb
             if parameters is None:
                 made.append(kwargs["max_tokens"])
                 parameters = {"max_tokens": kwargs["max_tokens"]}
-            return Wanted({"messages": kwargs["messages"], **parameters}, None, parameters)
+            return Encoded({"messages": kwargs["messages"], **parameters}, None, parameters)
 
     precedent = Precedent({**ENGINE, "litellm_params": {"api_base": "", "model": "hosted_vllm/demo"}}, {}, None, [], Record())
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
-from slipway.gateway.once import KEPT_SECONDS, past_features, remember, remember_content, remember_nothing
+from slipway.gateway.once import KEPT_SECONDS, past_features, remember, remember_content, remember_nothing, until_changed
 
 
 class Clock:
@@ -105,3 +105,18 @@ def test_features_are_looked_for_at_each_request_of_a_path_that_one_of_them_has_
 
     assert [how for how, _ in went] == ["past", "past", "through", "through", "through"]
     assert looked == ["/v1/chat/completions", "/agents/one"]
+
+
+def test_a_setting_is_resolved_again_once_the_file_or_the_database_says_otherwise() -> None:
+    store, resolved = SimpleNamespace(_yaml_values={}, _database_rows={}), []
+
+    def resolve(of: Any, key: str) -> int:
+        resolved.append((of._yaml_values, of._database_rows, key))
+        return len(resolved)
+
+    kept = until_changed(resolve)
+    assert [kept(store, "a"), kept(store, "a"), kept(store, "b")] == [1, 1, 2]
+    store._database_rows = {}
+    assert [kept(store, "a"), kept(store, "a")] == [3, 3]
+    store._yaml_values = {}
+    assert kept(store, "a") == 4
