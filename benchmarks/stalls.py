@@ -23,12 +23,15 @@ from benchmarks.gateway import measure, stub
 from benchmarks.gateway_process import Gateway, ask, launched_stack
 
 _CHAT = {"model": "vllm_agent", "messages": [{"role": "user", "content": "Say something."}]}
+_PAGES = ("/health/readiness", "/v1/models", "/no/such/path", "/key/info", "/user/info", "/model/info", "/global/spend", "/ui/")
+# which LiteLLM loads at the first request for them
+_FEATURES = ("/v1/mcp/server", "/guardrails/list", "/policies/list", "/prompts/list", "/v1/agents", "/vector_store/list", "/scim/v2/Users")
 _LOADS = (("plain", 1), ("paced", 64), ("unpaced", 16), ("plain", 64), ("paced", 256))
 
 
 def first_requests() -> Iterator[tuple[str, str, Any]]:
     """Label, path and body (None: GET) of what people and clients ask first."""
-    for path in ("/health/readiness", "/v1/models", "/no/such/path", "/key/info", "/user/info", "/model/info", "/global/spend", "/ui/"):
+    for path in (*_PAGES, *_FEATURES):
         yield f"GET {path}", path, None
     yield "a new key", "/key/generate", {}
     for stream in (False, True):
@@ -46,6 +49,9 @@ def first_requests() -> Iterator[tuple[str, str, Any]]:
         yield f"LiteLLM's own chat, {how}", "/v1/chat/completions", {**_CHAT, **own}
         yield f"LiteLLM's own messages, {how}", "/v1/messages", {**_CHAT, **own}
         yield f"LiteLLM's own completions, {how}", "/v1/completions", {"model": "vllm_agent", "prompt": "Hello", **own}
+        yield f"LiteLLM's own responses, {how}", "/v1/responses", {"model": "vllm_agent", "input": "Hello", **own}
+    yield "LiteLLM's own embeddings", "/v1/embeddings", {"model": "vllm_agent", "input": "Hello", "verbosity": "low"}
+    yield "GET /openapi.json", "/openapi.json", None  # with the routes of all these features
 
 
 class Stalls:

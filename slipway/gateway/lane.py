@@ -25,7 +25,7 @@ from slipway.gateway.lane_protocols import PROTOCOLS
 from slipway.gateway.lane_request import Passage, counting_callback, why_not
 from slipway.gateway.lane_turnstile import Turnstile
 from slipway.gateway.lane_witness import PRECEDENTS, Witness, watch
-from slipway.gateway.tokenizer import read_ahead
+from slipway.gateway.own_way import prepare
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -141,7 +141,7 @@ class Entrance:
         passage = scope.get(_SCOPE_KEY)
         if passage is None or passage.reason:
             if passage is not None:
-                read_ahead()  # LANE=off: LiteLLM serves them all
+                await prepare(passage.protocol)  # LANE=off: LiteLLM serves them all
             await self._router(scope, receive, send)
             return
         await self._turnstile.enter()
@@ -154,7 +154,7 @@ class Entrance:
         else:
             passage.pass_on(why_not(passage, data, scope["headers"]))
         if passage.reason and passage.deployments:
-            read_ahead()
+            await prepare(passage.protocol)
         response = None if data is None or passage.reason else await self._answer(passage, scope, receive, body, data)
         if response is None:
             await self._router(scope, _replay(body, receive), send)

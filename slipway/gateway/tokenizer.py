@@ -1,14 +1,14 @@
 """Runs inside LiteLLM: its tokenizer is read when LiteLLM begins to serve a request itself, or when there is text to count with it.
 
-It is another model's, and takes 30 MB and 0.2 s to read. LiteLLM hands it on with each request, also with those that then find no
-engine, and counts empty texts with it; the engine counts the others. What is left are estimates of answers that LiteLLM serves itself.
+It is another model's, and takes 30 MB and 0.2 s to read, half of which is one call of Rust that keeps Python's lock. LiteLLM hands it
+on with each request, also with those that then find no engine, and counts empty texts with it; the engine counts the others. What is
+left are estimates of answers that LiteLLM serves itself.
 """
 
 from __future__ import annotations
 
-import asyncio
 import importlib
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
 
@@ -36,26 +36,12 @@ class Tokenizer:
         return found
 
 
-_TOKENIZER = Tokenizer()
-
-
-@cache
-def read_ahead() -> asyncio.Future[Any]:
-    """Read it in a thread, once: half of the 0.2 s is one call of Rust that keeps Python's lock, the other half lets the event loop run."""
-    return asyncio.ensure_future(asyncio.to_thread(lambda: _TOKENIZER.read))
-
-
-async def is_read() -> bool:
-    """Whether LiteLLM has begun to serve requests itself; the tokenizer is read then."""
-    if not read_ahead.cache_info().currsize:
-        return False
-    await read_ahead()
-    return True
+TOKENIZER = Tokenizer()
 
 
 def install() -> None:
     """LiteLLM's worker start-up hook (LITELLM_WORKER_STARTUP_HOOKS)."""
     from tiktoken.registry import ENCODINGS
 
-    ENCODINGS[Tokenizer.name] = _TOKENIZER
+    ENCODINGS[Tokenizer.name] = TOKENIZER
     importlib.import_module("litellm.litellm_core_utils.default_encoding")  # says where tiktoken finds its file

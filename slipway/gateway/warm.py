@@ -9,8 +9,6 @@ their rows in LiteLLM's log bear the launch's name, and `usage` leaves them out.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import ctypes
 import gc
 import importlib
 import json
@@ -20,7 +18,8 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from typing import Any
 
-from slipway.gateway.tokenizer import is_read
+from slipway.gateway.c_library import give_memory_back
+from slipway.gateway.own_way import has_begun
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -32,8 +31,11 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 LAUNCH_USER = "slipway-launch"
 _LOG = logging.getLogger(__name__)
 _NOT_YET = json.dumps({"status": "starting", "message": "This worker is warming up; it will be ready in a few seconds."}).encode()
-# what LiteLLM tries to import on each request although it is not installed: the second failure need not search the disk again
-_OPTIONAL = ("litellm.integrations.otel.logger",)
+# what LiteLLM imports with the first rows that it writes, and what it tries to import on each request although it is not installed: the
+# second failure need not search the disk again
+_IMPORTED_LATER = (
+    "litellm.proxy.db.tool_registry_writer", "litellm.proxy.guardrails.usage_tracking", "litellm.integrations.otel.logger",
+)  # fmt: skip
 # objects, and collections of the younger ones, after which Python looks for garbage: what belongs to a request is in cycles, and
 # with the thresholds of the start (slipway/startup) a busy worker keeps 20 MB of it
 _COLLECT = (2_000, 10, 25)
@@ -73,10 +75,10 @@ async def _warm(proxy_server: Any, gate: Gate) -> None:
     try:
         while proxy_server.llm_router is None or proxy_server.prisma_client is None:
             await asyncio.sleep(0.05)
-        _remember_failed_imports()
+        _import_ahead()
         names = proxy_server.llm_router.get_model_names()
         await _ask_all(proxy_server, _requests(names[0]))
-        if await is_read():  # LiteLLM serves requests itself: its way of completions, too, is wanted, 450 modules and 9 MB of it
+        if has_begun():  # LiteLLM serves requests itself: its way of completions, too, is wanted
             await _ask_all(proxy_server, _completions(names[0]))
         _settle()
     except Exception:
@@ -86,8 +88,8 @@ async def _warm(proxy_server: Any, gate: Gate) -> None:
         gate.open = True
 
 
-def _remember_failed_imports() -> None:
-    for name in _OPTIONAL:
+def _import_ahead() -> None:
+    for name in _IMPORTED_LATER:
         try:
             importlib.import_module(name)
         except ImportError:
@@ -107,8 +109,7 @@ def _settle() -> None:
     gc.freeze()
     gc.set_threshold(*_COLLECT)
     gc.collect()  # it comes around to old objects when they have grown by a quarter since the last time: counted without the frozen ones
-    with contextlib.suppress(AttributeError):  # musl has no such function
-        ctypes.CDLL(None).malloc_trim(0)
+    give_memory_back()
 
 
 def _requests(model: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -1,4 +1,7 @@
-"""Runs with the gateway's Python: what LiteLLM writes down of a failed request, and when its own tokenizer is read; prints it."""
+"""Runs with the gateway's Python: what LiteLLM writes down of a failed request, and when its own tokenizer is read; prints it.
+
+python -m tests.integration.token_counts [path of a request that LiteLLM serves itself …]
+"""
 
 import asyncio
 import json
@@ -8,22 +11,22 @@ from typing import Any
 
 from litellm.proxy import proxy_server, utils
 
-from slipway.gateway import counting, tokenizer
+from slipway.gateway import counting, own_way, tokenizer
+from slipway.gateway.lane_protocols import PROTOCOLS
 
 
 def read() -> bool:
     return "tiktoken.load" in sys.modules
 
 
-async def main(ahead: bool) -> dict[str, Any]:
+async def main(served_by_litellm: list[str]) -> dict[str, Any]:
     tokenizer.install()
     counting.install()
     import litellm
 
-    if ahead:
-        tokenizer.read_ahead()
-    await tokenizer.is_read()
-    read_ahead = read()
+    for path in served_by_litellm:
+        await own_way.prepare(PROTOCOLS[path])
+    read_ahead, sdk = read(), "openai.resources.completions" in sys.modules
     gone = {"model": "hosted_vllm/served", "api_base": "http://127.0.0.1:9/v1", "api_key": ""}
     proxy_server.llm_router = SimpleNamespace(model_list=[{"litellm_params": gone, "model_info": {"id": "one"}}])
     failed = await asyncio.to_thread(utils._count_request_input_tokens, "served", [{"role": "user", "content": "Hello world"}], "Be brief.")
@@ -32,6 +35,7 @@ async def main(ahead: bool) -> dict[str, Any]:
     before = read()
     return {
         "read_ahead": read_ahead,
+        "sdk": sdk,
         "failed": failed,
         "handed_on": handed_on,
         "empty": empty,
@@ -41,4 +45,4 @@ async def main(ahead: bool) -> dict[str, Any]:
     }
 
 
-sys.stdout.write(json.dumps(asyncio.run(main(sys.argv[1:] == ["ahead"]))))
+sys.stdout.write(json.dumps(asyncio.run(main(sys.argv[1:]))))

@@ -1,0 +1,18 @@
+"""What FastAPI does about LiteLLM's routes when they are first asked for."""
+
+from collections.abc import Callable
+from typing import Any
+
+
+def test_the_description_is_made_once_for_the_same_routes_while_the_event_loop_goes_on(in_gateway: Callable[..., Any]) -> None:
+    assert in_gateway("api_routes", "description") == {
+        "first": [["/one"]] * 3,
+        "second": ["/one", "/two"],
+        "times made": 2,
+        "kept": None,
+        "servers under a path": [{"url": "/under"}],
+    }
+
+
+def test_the_routes_of_a_feature_are_ready_before_the_request_that_has_it_loaded_goes_on(in_gateway: Callable[..., Any]) -> None:
+    assert in_gateway("api_routes", "feature") == {"before": [False], "after": [True] * 4, "answer": "/two"}
