@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -51,7 +52,7 @@ def get(url: str, *, key: Secret | None = None, body: object = None, timeout: fl
             return Answer(response.status, response.read().decode(errors="replace"))
     except urllib.error.HTTPError as error:
         return Answer(error.code, error.read().decode(errors="replace"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         return Answer(0, str(error))
 
 

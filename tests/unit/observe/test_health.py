@@ -77,6 +77,22 @@ def test_nothing_that_listens_is_not_ready_and_says_why() -> None:
     assert (answer.status, answer.ok, "refused" in answer.text) == (0, False, True)
 
 
+def test_what_speaks_no_http_is_not_ready() -> None:
+    """On a port that nothing listens on, of those that Linux gives to clients, a client may even be connected to itself."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def echo() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(connection.recv(65536))
+
+        thread = threading.Thread(target=echo)
+        thread.start()
+        answer = get(f"http://127.0.0.1:{server.getsockname()[1]}/health")
+        thread.join(10)
+    assert (answer.status, answer.ok) == (0, False)
+
+
 def test_an_error_s_body_is_part_of_the_answer(url: str) -> None:
     FakePart.answers["/x"] = (500, '{"error": "why"}')
     assert get(f"{url}/x") == Answer(500, '{"error": "why"}')
