@@ -141,7 +141,7 @@ class Entrance:
         passage = scope.get(_SCOPE_KEY)
         if passage is None or passage.reason:
             if passage is not None:
-                await prepare(passage.protocol)  # LANE=off: LiteLLM serves them all
+                await prepare(passage.protocol.with_sdk)  # LANE=off: LiteLLM serves them all
             await self._router(scope, receive, send)
             return
         await self._turnstile.enter()
@@ -154,7 +154,7 @@ class Entrance:
         else:
             passage.pass_on(why_not(passage, data, scope["headers"]))
         if passage.reason and passage.deployments:
-            await prepare(passage.protocol)
+            await prepare(passage.protocol.with_sdk)
         response = None if data is None or passage.reason else await self._answer(passage, scope, receive, body, data)
         if response is None:
             await self._router(scope, _replay(body, receive), send)

@@ -10,14 +10,14 @@ import asyncio
 from collections.abc import Callable
 from functools import cache
 
-from slipway.gateway.lane_protocol import Protocol
+from slipway.gateway.heap import lasting
 from slipway.gateway.tokenizer import TOKENIZER
 
 
-async def prepare(protocol: Protocol) -> None:
-    """Returns when LiteLLM has what it needs for such a request."""
+async def prepare(with_sdk: bool) -> None:
+    """Returns when LiteLLM has what it needs, to make a call itself, with the OpenAI SDK or without."""
     await _loading(_tokenizer)
-    if protocol.with_sdk:
+    if with_sdk:
         await _loading(_sdk)
 
 
@@ -27,16 +27,17 @@ def has_begun() -> bool:
 
 
 @cache
-def _loading(load: Callable[[], object]) -> asyncio.Future[object]:
+def _loading(load: Callable[[], None]) -> asyncio.Future[None]:
     return asyncio.ensure_future(asyncio.to_thread(load))
 
 
-def _tokenizer() -> object:
-    return TOKENIZER.read
+def _tokenizer() -> None:
+    TOKENIZER.read  # noqa: B018
 
 
-def _sdk() -> object:
+def _sdk() -> None:
     """Its parts come with the first client that asks for them."""
-    from openai import AsyncOpenAI
+    with lasting():
+        from openai import AsyncOpenAI
 
-    return AsyncOpenAI(api_key="none", base_url="http://127.0.0.1").completions.with_raw_response.create
+        AsyncOpenAI(api_key="none", base_url="http://127.0.0.1").completions.with_raw_response  # noqa: B018

@@ -7,11 +7,10 @@ routes of a feature that LiteLLM loads at the first request for it would for 0.1
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
-from slipway.gateway.c_library import give_memory_back
+from slipway.gateway.heap import give_memory_back, lasting
 
 
 def install() -> None:
@@ -48,13 +47,9 @@ class Description:
         import orjson
 
         count = len(self._app.router.routes)
-        # the collector would look through all that is made here, for 0.2 s in which nothing else runs
-        gc.disable()
-        try:
+        with lasting():  # FastAPI keeps models of all that the routes take and give
             found = orjson.dumps(self._app.openapi())
             self._app.openapi_schema = None  # 60 MB of objects
-        finally:
-            gc.enable()
         give_memory_back()
         return count, found
 
@@ -65,7 +60,8 @@ def then_ready(load: Callable[..., Awaitable[bool]]) -> Callable[..., Awaitable[
     async def force_load(app: Any, *rest: Any) -> bool:
         loaded = await load(app, *rest)
         if loaded:
-            await asyncio.to_thread(_make_ready, list(app.router.routes))
+            with lasting():
+                await asyncio.to_thread(_make_ready, list(app.router.routes))
         return loaded
 
     return force_load

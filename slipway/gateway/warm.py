@@ -18,7 +18,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from typing import Any
 
-from slipway.gateway.c_library import give_memory_back
+from slipway.gateway.heap import give_memory_back
 from slipway.gateway.own_way import has_begun
 
 Message = MutableMapping[str, Any]

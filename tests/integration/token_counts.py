@@ -25,7 +25,7 @@ async def main(served_by_litellm: list[str]) -> dict[str, Any]:
     import litellm
 
     for path in served_by_litellm:
-        await own_way.prepare(PROTOCOLS[path])
+        await own_way.prepare(PROTOCOLS[path].with_sdk)
     read_ahead, sdk = read(), "openai.resources.completions" in sys.modules
     gone = {"model": "hosted_vllm/served", "api_base": "http://127.0.0.1:9/v1", "api_key": ""}
     proxy_server.llm_router = SimpleNamespace(model_list=[{"litellm_params": gone, "model_info": {"id": "one"}}])
