@@ -26,6 +26,8 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 RETRY_AFTER = 5  # seconds
+# what LiteLLM's clients say of an engine that they did not reach, or that went away while it worked; it may be there again by now
+_LOST = ("Cannot connect to host", "Server disconnected", "OpenAIException - Connection error.")
 _REPLACED = (b"content-encoding", b"content-length", b"content-type", b"retry-after")
 
 
@@ -74,10 +76,9 @@ class ClearErrors:
     async def _clear(self, scope: Scope, held: list[Message]) -> list[Message]:
         """The messages to send instead of the held ones; the same ones where nothing needs saying."""
         if held[0]["status"] >= 500:
-            if not await self._engine_away():
-                return held
-            text = away_text(read_phase(os.environ.get(VARIABLE, "")))
-            return _answer(scope, replace(ENGINE_AWAY, text=text), held[0])
+            if await self._engine_away():
+                return _answer(scope, replace(ENGINE_AWAY, text=away_text(read_phase(os.environ.get(VARIABLE, "")))), held[0])
+            return _answer(scope, ENGINE_AWAY, held[0]) if any(words in _message(held) for words in _LOST) else held
         refusal = read_refusal(_message(held), self._models)
         return _answer(scope, refusal, held[0]) if refusal else held
 

@@ -105,6 +105,20 @@ def test_an_absent_engine_is_a_503_in_anthropic_s_shape(absent: str, path: str) 
     assert headers[b"retry-after"] == b"5"
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "litellm.InternalServerError: InternalServerError: Hosted_vllmException - Cannot connect to host 127.0.0.1:8000 ssl:default",
+        "litellm.InternalServerError: InternalServerError: Hosted_vllmException - Server disconnected",
+        "litellm.InternalServerError: InternalServerError: OpenAIException - Connection error.",
+    ],
+)
+def test_an_engine_that_was_lost_and_is_there_again_is_a_503_too(engine: str, said: str) -> None:
+    failure = json.dumps({"error": {"message": f"{said}\n\nLiteLLM: model group 'demo' failed with the error above.", "code": "500"}})
+    code, headers, content = answer(call([start(500), body(failure)], lambda: [engine]))
+    assert (code, headers[b"retry-after"], content["error"]["message"]) == (503, b"5", ENGINE_AWAY.text)
+
+
 def test_one_absent_engine_of_several_is_enough(engine: str, absent: str) -> None:
     assert answer(call([start(500), body(FAILURE)], lambda: [engine, absent]))[0] == 503
 
