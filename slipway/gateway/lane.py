@@ -24,7 +24,7 @@ from slipway.gateway.lane_precedent import numbers_of, shape_of
 from slipway.gateway.lane_protocols import PROTOCOLS
 from slipway.gateway.lane_request import Passage, counting_callback, why_not
 from slipway.gateway.lane_turnstile import Turnstile
-from slipway.gateway.lane_witness import PRECEDENTS, Witness, watch
+from slipway.gateway.lane_witness import PRECEDENTS, call_witness, watch
 from slipway.gateway.own_way import prepare
 
 Message = MutableMapping[str, Any]
@@ -175,11 +175,11 @@ class Entrance:
         from starlette.requests import Request
 
         await self._undecided.enter()
-        witness = passage.witness = Witness(shape, passage.protocol, body, numbers_of(data), known, unfit=counting_callback())
+        witness = passage.witness = call_witness(shape, passage.protocol, body, numbers_of(data), known, unfit=counting_callback())
         try:
             return await self._endpoints.call(passage, Request(scope, _replay(body, receive)))
         except BaseException:
-            if not witness.sent:  # LiteLLM itself has refused it
+            if witness is None or not witness.sent:  # LiteLLM itself has refused it
                 PRECEDENTS.forget(shape)
             raise
 

@@ -79,6 +79,7 @@ class StreamedResponse:
         stream: Stream = self._passage.stream
         watch = self._passage.watch = self._passage.watch or ClientWatch(receive, stream.abort)
         watch.when_gone = stream.abort  # have the engine stop at once
+        stream.account.let_go()
         broken = ""
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self._headers})

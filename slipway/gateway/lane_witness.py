@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from weakref import WeakSet
 
 from slipway.gateway.deployments import engine_of, id_of
 from slipway.gateway.lane_precedent import (
@@ -49,7 +50,7 @@ def cached(name: str) -> Any:
 PRECEDENTS = Precedents(cached)
 
 
-@dataclass
+@dataclass(eq=False)
 class Witness:
     """What has been seen of one request so far, in the order of the fields."""
 
@@ -122,6 +123,22 @@ class Witness:
         if record.updates != self.record.updates:
             return "sums"
         return ""
+
+
+_witnesses: WeakSet[Witness] = WeakSet()
+# of requests that are being answered, each 25 KB; those of one shape that has no precedent would all tell the same
+_MOST, _MOST_ALIKE = 128, 4
+
+
+def call_witness(
+    shape: object, protocol: Protocol, body: bytes, numbers: Mapping[str, int], known: Shape | None, unfit: str
+) -> Witness | None:
+    """A witness of one more request; None where there are enough."""
+    if known is None and (len(_witnesses) >= _MOST or sum(found.shape == shape for found in _witnesses) >= _MOST_ALIKE):
+        return None
+    witness = Witness(shape, protocol, body, numbers, known, unfit=unfit)
+    _witnesses.add(witness)
+    return witness
 
 
 async def want(protocol: Protocol, precedent: Precedent, kwargs: dict[str, Any]) -> bytes:

@@ -24,7 +24,7 @@ from slipway.gateway.lane_precedent import (
 )
 from slipway.gateway.lane_protocol import Wanted
 from slipway.gateway.lane_record import Record
-from slipway.gateway.lane_witness import want
+from slipway.gateway.lane_witness import Witness, call_witness, want
 
 CHAT = Chat()
 BODY: dict[str, Any] = {"model": "demo", "messages": [{"role": "user", "content": "Hello"}], "temperature": 1}
@@ -276,3 +276,16 @@ def test_what_litellm_makes_of_a_calls_parameters_is_made_once_for_the_same_numb
     asked = [sent("one", 5), sent("two", 5), sent("three", 6)]
     assert asked == [{"messages": [text], "max_tokens": longest} for text, longest in (("one", 5), ("two", 5), ("three", 6))]
     assert made == [5, 6]
+
+
+def test_of_requests_that_would_tell_the_same_a_few_are_watched_at_once_and_of_all_as_many_as_there_can_be_shapes() -> None:
+    def watched(shape: object, known: Shape | None = None) -> Witness | None:
+        return call_witness(shape, CHAT, b"", {}, known, unfit="")
+
+    alike = [watched("one") for _ in range(6)]
+    assert [item is not None for item in alike] == [True] * 4 + [False] * 2
+    assert watched("one", Shape({}, 0.0)) is not None  # LiteLLM decides again
+    others = [watched(number) for number in range(200)]
+    assert sum(item is not None for item in (*alike, *others)) == 128
+    del alike, others
+    assert watched("one") is not None
