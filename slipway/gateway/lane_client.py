@@ -16,8 +16,7 @@ class ClientWatch:
     def __init__(self, receive: Callable[[], Awaitable[Any]], when_gone: Callable[[], object]) -> None:
         self._receive, self.when_gone = receive, when_gone
         self.gone = False
-        self._waiting: asyncio.Task[None] | None = None
-        self._beginning = asyncio.get_running_loop().call_soon(self._begin)
+        self._waiting: asyncio.Handle | asyncio.Task[None] = asyncio.get_running_loop().call_soon(self._begin)
 
     def _begin(self) -> None:
         self._waiting = asyncio.ensure_future(self._wait())
@@ -29,6 +28,7 @@ class ClientWatch:
         self.when_gone()
 
     def end(self) -> None:
-        self._beginning.cancel()
-        if self._waiting is not None:
-            self._waiting.cancel()
+        waiting = self._waiting
+        # it would hold this object, by its callback or its traceback, and wait for the garbage collector with all that belongs to it
+        del self._waiting
+        waiting.cancel()
