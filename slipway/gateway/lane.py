@@ -148,18 +148,24 @@ class Entrance:
         body = await _read(receive)
         if body is None:
             return
-        data = _parsed(body, scope["headers"])
-        if data is None:
-            passage.pass_on("no JSON object")
-        else:
-            passage.pass_on(why_not(passage, data, scope["headers"]))
-        if passage.reason and passage.deployments:
-            await prepare(passage.protocol.with_sdk)
-        response = None if data is None or passage.reason else await self._answer(passage, scope, receive, body, data)
+        response = await self._response(passage, scope, receive, body)
         if response is None:
             await self._router(scope, _replay(body, receive), send)
         else:
             await response(scope, receive, send)
+
+    async def _response(self, passage: Passage, scope: Scope, receive: Receive, body: bytes) -> Any:
+        """The lane's; None where LiteLLM serves the request itself."""
+        data = _parsed(body, scope["headers"])
+        if data is None:
+            passage.pass_on("no JSON object")
+            return None
+        passage.pass_on(why_not(passage, data, scope["headers"]))
+        if not passage.reason:
+            return await self._answer(passage, scope, receive, body, data)
+        if passage.deployments:
+            await prepare(passage.protocol.with_sdk)
+        return None
 
     async def _answer(self, passage: Passage, scope: Scope, receive: Receive, body: bytes, data: dict[str, Any]) -> Any:
         """By a precedent, or as LiteLLM decides; None where the lane cannot give it."""

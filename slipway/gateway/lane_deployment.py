@@ -36,9 +36,6 @@ class Deployed:
         if slot is not None:
             slot.release()
 
-    def let_go(self) -> None:
-        """What is not needed any more once a stream begins."""
-
     def count_success(self) -> None:
         """LiteLLM's router counts what the engine has begun to answer."""
         name = self.deployment["litellm_params"]["model"]

@@ -90,6 +90,10 @@ class Following(Deployed):
     async def stream_headers(self) -> dict[str, Any]:
         return {}
 
+    def let_go(self) -> None:
+        """The arguments of LiteLLM's call, and the conversation in them: what is left for them to say is in the request's body too."""
+        self._kwargs = {}
+
     async def finish(self, found: dict[str, Any]) -> dict[str, Any]:
         """An answer is complete."""
         self.leave()
