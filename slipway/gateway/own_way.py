@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 
 from slipway.gateway.heap import lasting
@@ -16,9 +17,10 @@ from slipway.gateway.tokenizer import TOKENIZER
 
 async def prepare(with_sdk: bool) -> None:
     """Returns when LiteLLM has what it needs, to make a call itself, with the OpenAI SDK or without."""
-    await _loading(_tokenizer)
-    if with_sdk:
-        await _loading(_sdk)
+    for load in (_tokenizer, _sdk) if with_sdk else (_tokenizer,):
+        # what fails here fails in the request too, where LiteLLM says so
+        with suppress(Exception):
+            await asyncio.shield(_loading(load))  # which other requests may await too
 
 
 def has_begun() -> bool:

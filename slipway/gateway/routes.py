@@ -60,8 +60,7 @@ def then_ready(load: Callable[..., Awaitable[bool]]) -> Callable[..., Awaitable[
     async def force_load(app: Any, *rest: Any) -> bool:
         loaded = await load(app, *rest)
         if loaded:
-            with lasting():
-                await asyncio.to_thread(_make_ready, list(app.router.routes))
+            await asyncio.to_thread(_make_ready, list(app.router.routes))
         return loaded
 
     return force_load
