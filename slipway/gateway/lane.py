@@ -25,7 +25,7 @@ from slipway.gateway.lane_protocols import PROTOCOLS
 from slipway.gateway.lane_request import Passage, counting_callback, why_not
 from slipway.gateway.lane_turnstile import Turnstile
 from slipway.gateway.lane_witness import PRECEDENTS, call_witness, watch
-from slipway.gateway.own_way import prepare
+from slipway.gateway.tokenizer import read_ahead
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -141,7 +141,7 @@ class Entrance:
         passage = scope.get(_SCOPE_KEY)
         if passage is None or passage.reason:
             if passage is not None:
-                await prepare(passage.protocol.with_sdk)  # LANE=off: LiteLLM serves them all
+                await read_ahead()  # LANE=off: LiteLLM serves them all
             await self._router(scope, receive, send)
             return
         await self._turnstile.enter()
@@ -164,7 +164,7 @@ class Entrance:
         if not passage.reason:
             return await self._answer(passage, scope, receive, body, data)
         if passage.deployments:
-            await prepare(passage.protocol.with_sdk)
+            await read_ahead()
         return None
 
     async def _answer(self, passage: Passage, scope: Scope, receive: Receive, body: bytes, data: dict[str, Any]) -> Any:

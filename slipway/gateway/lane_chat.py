@@ -59,7 +59,6 @@ class Completions(Protocol):
     url = "/completions"
     noted_url = False
     content = ("prompt",)
-    with_sdk = True
     apart = "prompt"
 
     def why_not(self, data: dict[str, Any]) -> str:

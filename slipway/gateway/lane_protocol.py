@@ -46,7 +46,6 @@ class Protocol:
     caller: str | None = None  # under which name LiteLLM's router makes such calls; it finds `metadata` by it
     noted_hit: bool | None = False  # what LiteLLM notes of its cache for a stream that did not come from there
     identified = True  # whether LiteLLM writes an answer's id down, and not the call's
-    with_sdk = False  # whether LiteLLM makes such calls itself with the OpenAI SDK
     takes = frozenset({"metadata"})  # of the names that LiteLLM has a meaning of its own for, those that the lane carries
 
     def why_not(self, data: dict[str, Any]) -> str:

@@ -7,8 +7,10 @@ left are estimates of answers that LiteLLM serves itself.
 
 from __future__ import annotations
 
+import asyncio
 import importlib
-from functools import cached_property
+from contextlib import suppress
+from functools import cache, cached_property
 from typing import Any
 
 
@@ -37,6 +39,18 @@ class Tokenizer:
 
 
 TOKENIZER = Tokenizer()
+
+
+async def read_ahead() -> None:
+    """Returns when it has been read, beside the loop: within a request that LiteLLM serves itself, every stream would wait for it."""
+    # what fails here fails in the request too, where LiteLLM says so; other requests may await the same
+    with suppress(Exception):
+        await asyncio.shield(_reading())
+
+
+@cache
+def _reading() -> asyncio.Future[object]:
+    return asyncio.ensure_future(asyncio.to_thread(lambda: TOKENIZER.read))
 
 
 def install() -> None:

@@ -19,7 +19,6 @@ from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from typing import Any
 
 from slipway.gateway.heap import give_memory_back
-from slipway.gateway.own_way import has_begun
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -77,9 +76,8 @@ async def _warm(proxy_server: Any, gate: Gate) -> None:
             await asyncio.sleep(0.05)
         _import_ahead()
         names = proxy_server.llm_router.get_model_names()
-        await _ask_all(proxy_server, _requests(names[0]))
-        if has_begun():  # LiteLLM serves requests itself: its way of completions, too, is wanted
-            await _ask_all(proxy_server, _completions(names[0]))
+        for path, body in _requests(names[0]):
+            await ask(proxy_server.app, path, body, proxy_server.master_key or "")
         _settle()
     except Exception:
         # a worker that could not be warmed serves all the same, only its first requests are slower
@@ -113,26 +111,17 @@ def _settle() -> None:
 
 
 def _requests(model: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Path and body of each: every protocol but completions, whole and streamed, an unknown model, an unknown path."""
+    """Path and body of each: every protocol, whole and streamed, an unknown model, an unknown path."""
     short = {"model": model, "max_tokens": 1}
     messages = [{"role": "user", "content": "Hello"}]
     for stream in (False, True):
         yield "/v1/chat/completions", {**short, "messages": messages, "stream": stream}
+        yield "/v1/completions", {**short, "prompt": "Hello", "stream": stream}
         yield "/v1/messages", {**short, "messages": messages, "stream": stream}
         yield "/v1/responses", {"model": model, "max_output_tokens": 1, "input": "Hello", "stream": stream}
     yield "/v1/embeddings", {"model": model, "input": "Hello"}
     yield "/v1/chat/completions", {"model": "no-such-model", "messages": messages}
     yield "/no-such-path", {}  # FastAPI makes ready each route that it looks at
-
-
-def _completions(model: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    for stream in (False, True):
-        yield "/v1/completions", {"model": model, "max_tokens": 1, "prompt": "Hello", "stream": stream}
-
-
-async def _ask_all(proxy_server: Any, requests: Iterator[tuple[str, dict[str, Any]]]) -> None:
-    for path, body in requests:
-        await ask(proxy_server.app, path, body, proxy_server.master_key or "")
 
 
 async def ask(app: App, path: str, body: dict[str, Any], key: str) -> None:
