@@ -1,4 +1,7 @@
-"""Runs with the gateway's Python, which has FastAPI: an application's description and the routes of a feature; prints what came of them."""
+"""Runs with the gateway's Python, which has FastAPI: an application's description, a feature's routes, and what routes depend on.
+
+python -m tests.integration.api_routes description|feature|dependencies   # prints what came of them
+"""
 
 import asyncio
 import json
@@ -7,9 +10,9 @@ import threading
 from collections.abc import Iterable
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, Header
 
-from slipway.gateway.routes import Description, then_ready
+from slipway.gateway.routes import Description, share_dependencies, then_ready
 
 
 def application() -> tuple[Any, Any, list[int]]:
@@ -33,7 +36,7 @@ async def _set(event: threading.Event) -> None:
     event.set()
 
 
-async def ask(app: Any, path: str, root: str = "") -> Any:
+async def ask(app: Any, path: str, query: str = "", root: str = "") -> Any:
     """The JSON of an answer."""
     sent: list[Any] = []
 
@@ -49,7 +52,7 @@ async def ask(app: Any, path: str, root: str = "") -> Any:
         "path": root + path,
         "root_path": root,
         "headers": [],
-        "query_string": b"",
+        "query_string": query.encode(),
         "http_version": "1.1",
     }
     await app({**scope, "scheme": "http", "server": ("127.0.0.1", 80), "client": ("127.0.0.1", 1), "state": {}}, receive, send)
@@ -70,7 +73,7 @@ async def description() -> dict[str, Any]:
     kept = app.openapi_schema
     app.include_router(router("/two"))
     second = await ask(app, "/openapi.json")
-    rooted = await ask(app, "/openapi.json", "/under")
+    rooted = await ask(app, "/openapi.json", root="/under")
     return {
         "first": [list(item["paths"]) for item in first],
         "second": list(second["paths"]),
@@ -102,4 +105,41 @@ async def feature() -> dict[str, Any]:
     return {"before": before, "after": readied(app.router.routes), "answer": await ask(app, "/two")}
 
 
-sys.stdout.write(json.dumps(asyncio.run(description() if sys.argv[1] == "description" else feature())))
+def token(authorization: str = Header("none")) -> str:
+    return authorization
+
+
+def who(team: str = "nobody's", key: str = Depends(token)) -> str:
+    return f"{team} {key}"
+
+
+def answer(who: str = Depends(who)) -> str:
+    return who
+
+
+def teams() -> APIRouter:
+    """`team` is asked of the query by one route, and of the path by the other."""
+    found = APIRouter()
+    for path in ("/one", "/two", "/of/{team}"):
+        found.add_api_route(path, answer)
+    return found
+
+
+async def dependencies() -> dict[str, Any]:
+    """For routes that are there before their dependencies are shared, and after."""
+    app = FastAPI()
+    before = teams()
+    app.include_router(before)
+    share_dependencies(app.router.routes)
+    found: list[Any] = [*before.routes, *teams().routes]
+    asked = [route.dependant.dependencies[0] for route in found]
+    app.include_router(teams(), prefix="/again")
+    paths = ("/one?team=a", "/two", "/of/b", "/again/one?team=a", "/again/of/b")
+    return {
+        "same": [next(number for number, other in enumerate(asked) if other is item) for item in asked],
+        "answers": [await ask(app, *path.split("?")) for path in paths],
+    }
+
+
+WORK = {"description": description, "feature": feature, "dependencies": dependencies}
+sys.stdout.write(json.dumps(asyncio.run(WORK[sys.argv[1]]())))

@@ -1,4 +1,4 @@
-"""What FastAPI does about LiteLLM's routes when they are first asked for."""
+"""What FastAPI does about LiteLLM's routes, and has of them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,3 +16,10 @@ def test_the_description_is_made_once_for_the_same_routes_while_the_event_loop_g
 
 def test_the_routes_of_a_feature_are_ready_before_the_request_that_has_it_loaded_goes_on(in_gateway: Callable[..., Any]) -> None:
     assert in_gateway("api_routes", "feature") == {"before": [False], "after": [True] * 4, "answer": "/two"}
+
+
+def test_what_routes_depend_on_is_kept_once_for_those_that_ask_alike(in_gateway: Callable[..., Any]) -> None:
+    assert in_gateway("api_routes", "dependencies") == {
+        "same": [0, 0, 2] * 2,
+        "answers": ["a none", "nobody's none", "b none", "a none", "b none"],
+    }
