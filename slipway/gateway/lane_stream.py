@@ -133,9 +133,11 @@ class ChoiceStream(EventStream):
         return self.rename(data)
 
     def _take_usage(self, data: bytes) -> bytes:
-        events = data.split(END)
-        self.usage = next(event for event in events if _USAGE_ONLY in event)
-        return data if self._wants_usage else END.join(event for event in events if event is not self.usage)
+        place = data.find(_USAGE_ONLY)
+        before, end, _ = data[:place].rpartition(END)
+        before, after = before + end, data[data.find(END, place) + len(END) :]
+        self.usage = data[len(before) : len(data) - len(after)]
+        return data if self._wants_usage else before + after
 
     def tokens(self) -> int:
         return max(self.events - self._roles, 0)
