@@ -12,11 +12,13 @@ from slipway.gpus import Gpu, hardware_names, known_gpu, parse_gpu
 
 @dataclass(frozen=True)
 class Hardware:
-    """`device` is cuda, rocm or cpu, `gpus` the number of devices (0: not known), `gpu` what each of them is, if that is known."""
+    """`device` is cuda, rocm or cpu, `gpus` the number of devices (0: not known), `gpu` what each of them is, if that is known; `cores`
+    those of the CPU that may be used (0: not known)."""
 
     device: str
     gpus: int = 0
     gpu: Gpu | None = None
+    cores: int = 0
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -43,6 +45,20 @@ def read_hardware(wish: Wish, proc: Path = Path("/proc"), ask_driver: Callable[[
 
     A machine with several kinds of GPU is described by the one with the least memory. Raises ValueError for a wrong GPU.
     """
+    return replace(_devices(wish, proc, ask_driver), cores=_cores(proc))
+
+
+def _cores(proc: Path) -> int:
+    """As many as this process may run on."""
+    try:
+        lines = (proc / "self/status").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return 0
+    mask = next((line.partition(":")[2] for line in lines if line.startswith("Cpus_allowed:")), "0")
+    return int(mask.replace(",", ""), 16).bit_count()
+
+
+def _devices(wish: Wish, proc: Path, ask_driver: Callable[[], list[Gpu]] | None) -> Hardware:
     names = _gpu_names(proc)
     amd = _amd_gpus(proc.parent / "dev")
     device = wish.device

@@ -164,7 +164,7 @@ class Plan:
     images: Mapping[str, str] = field(default_factory=dict)
 
 
-def build_gateway(configuration: Configuration, engines: tuple[EnginePlan, ...]) -> GatewayPlan:
+def build_gateway(configuration: Configuration, engines: tuple[EnginePlan, ...], cores: int) -> GatewayPlan:
     """Routes for the model's name, its aliases and vllm_agent, plain and with each profile, with their sampling defaults."""
     recipe, settings = configuration.recipe, configuration.settings
     routes = []
@@ -184,7 +184,7 @@ def build_gateway(configuration: Configuration, engines: tuple[EnginePlan, ...])
         request_timeout=settings.integer("REQUEST_TIMEOUT"),
         lane=settings.text("LANE"),
         routes=tuple(routes),
-        workers=_workers(settings),
+        workers=_workers(settings, cores),
     )
 
 
@@ -192,17 +192,18 @@ def build_gateway(configuration: Configuration, engines: tuple[EnginePlan, ...])
 _STREAMS_PER_WORKER, _MOST_WORKERS = 128, 4
 
 
-def _workers(settings: Settings) -> int:
-    """As many as are asked for, else as many as the streams at once need."""
+def _workers(settings: Settings, cores: int) -> int:
+    """As many as are asked for, else as many as the streams at once need, on half of the cores: the engine's processes have the others."""
     wanted = settings.value("GATEWAY_WORKERS")
     streams = settings.integer("MAX_PARALLEL_REQUESTS")
-    return int(wanted) if wanted else min(_MOST_WORKERS, -(-streams // _STREAMS_PER_WORKER))
+    most = min(_MOST_WORKERS, max(cores // 2, 1)) if cores else _MOST_WORKERS
+    return int(wanted) if wanted else min(most, -(-streams // _STREAMS_PER_WORKER))
 
 
 def assemble_plan(configuration: Configuration, hardware: Hardware, engines: tuple[EnginePlan, ...]) -> Plan:
     """Put engines and gateway together. Raises ConfigError where two parts would want the same port."""
     recipe, settings = configuration.recipe, configuration.settings
-    gateway = build_gateway(configuration, engines)
+    gateway = build_gateway(configuration, engines, hardware.cores)
     if gateway.port == settings.integer("ENGINE_PORT"):
         source = settings.source("GATEWAY_PORT")
         raise ConfigError([Problem(source.label, source.line, f"gateway and engine cannot both use port {gateway.port}")])

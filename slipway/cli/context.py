@@ -166,7 +166,7 @@ def make_app(overrides: Sequence[str] = (), model: str = "") -> App:
             return found
         if wish.device == "rocm":
             raise UsageError("ENGINE_DEVICE=rocm needs RUNTIME=docker", hint="vLLM for AMD GPUs comes as an image, not from PyPI")
-        return Hardware("cpu")
+        return Hardware("cpu", cores=found.cores)
 
     return App(ROOT, os.environ, replace(sources, detect=detect, judge=_judge))
 

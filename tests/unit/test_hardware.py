@@ -47,6 +47,14 @@ def test_a_gpu_that_is_wished_for_is_planned_for_without_one(tmp_path: Path) -> 
     assert read_hardware(Wish("cuda"), machine(tmp_path)) == Hardware("cuda", 0)
 
 
+@pytest.mark.parametrize(("mask", "cores"), [("3", 2), ("ffff,ffffffff", 48), ("0000000a", 2)])
+def test_the_cores_that_a_process_may_use_are_counted(tmp_path: Path, mask: str, cores: int) -> None:
+    proc = machine(tmp_path)
+    (proc / "self").mkdir()
+    (proc / "self/status").write_text(f"Name:\tpython3\nCpus_allowed:\t{mask}\nCpus_allowed_list:\t0-1\n")
+    assert read_hardware(Wish(), proc) == Hardware("cpu", cores=cores)
+
+
 def driver(*gpus: Gpu) -> Callable[[], list[Gpu]]:
     return lambda: list(gpus)
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from slipway.engines import build_plan
 from slipway.errors import ConfigError
 from slipway.gateway.config import build_argv
+from slipway.hardware import Hardware
 from slipway.plan import SLIPWAY, Argument, EnginePlan, GatewayPlan, Plan, Route, Variable, check_exposure
 from slipway.resolve import Setting, Source
 from slipway.secrets import Secret
 from slipway.settings import Typed
-from tests.unit.building import configure, plan
+from tests.unit.building import SITE, configure, plan
 
 MODEL = "description: A model\ncommand: vllm serve a/b\naliases: [small]\nlitellm: {top_k: 3}\n"
 
@@ -170,3 +172,10 @@ def test_the_gateway_has_as_many_workers_as_its_streams_need(overrides: list[str
     assert gateway.workers == workers
     flag = ("--num_workers", str(workers)) if workers > 1 else ()
     assert build_argv("litellm", gateway, "c")[7:] == flag
+
+
+@pytest.mark.parametrize(("cores", "workers"), [(0, 4), (1, 1), (2, 1), (7, 3), (64, 4)])
+def test_the_gateway_s_workers_leave_half_of_the_cores_to_the_engine(cores: int, workers: int) -> None:
+    configuration = configure(MODEL, overrides=["MAX_PARALLEL_REQUESTS=100000"])
+
+    assert build_plan(configuration, Hardware("cuda", 1, cores=cores), SITE).gateway.workers == workers
