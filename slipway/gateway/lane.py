@@ -16,7 +16,7 @@ from contextvars import ContextVar
 from functools import cache, partial
 from typing import Any
 
-from slipway.gateway import lane_ledger, lane_witness
+from slipway.gateway import lane_deployment, lane_ledger, lane_witness
 from slipway.gateway.lane_account import Account
 from slipway.gateway.lane_follow import Following
 from slipway.gateway.lane_ledger import backlog
@@ -47,6 +47,7 @@ def install() -> None:
 
     app = proxy_server.app
     wrap_litellm()
+    lane_deployment.install()
     lane_witness.install()
     lane_ledger.install()
     wrap_router(app)

@@ -113,10 +113,10 @@ async def ask(passage: Passage, account: Account | Following) -> Any:
         async with asyncio.timeout(account.timeout):
             connection = await ENGINES.start(url, account.engine.key, body)
     except (EngineGone, TimeoutError) as error:
-        passage.pass_on(f"engine: {type(error).__name__}")
+        _fail(passage, account, f"engine: {type(error).__name__}")
         return None
     if connection.status != 200:
-        passage.pass_on(f"engine: status {connection.status}")
+        _fail(passage, account, f"engine: status {connection.status}")
         connection.abort()
         return None
     account.note_answer(began, as_text(connection.headers))
@@ -124,7 +124,7 @@ async def ask(passage: Passage, account: Account | Following) -> Any:
         # nothing has gone to the client yet: an answer that is an error from its first event on is no answer
         data = await connection.read() if account.streams else await connection.read_all()
     except EngineGone:
-        passage.pass_on("engine: the answer broke off")
+        _fail(passage, account, "engine: the answer broke off")
         return None
     except BaseException:
         connection.abort()
@@ -133,7 +133,7 @@ async def ask(passage: Passage, account: Account | Following) -> Any:
         stream = Stream(account, connection, url, protocol.stream(names, passage.wants_usage), data)
         if stream.events.failed:
             connection.abort()
-            passage.pass_on("engine: an error for an answer")
+            _fail(passage, account, "engine: an error for an answer")
             return None
         passage.hit, passage.stream = True, stream
         return StreamedAnswer(await account.stream_headers(), account.model)
@@ -141,6 +141,11 @@ async def ask(passage: Passage, account: Account | Following) -> Any:
     passage.hit = True
     found = json.loads(data)
     return WholeAnswer(protocol.whole(data, found, names), await account.finish(found), account.model)
+
+
+def _fail(passage: Passage, account: Account | Following, reason: str) -> None:
+    account.ask_again()
+    passage.pass_on(reason)
 
 
 class FollowedResponse:

@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from typing import Any
 
 from slipway.gateway.deployments import engine_of
 from slipway.gateway.lane_protocol import Protocol
 from slipway.gateway.lane_stream import Names
+
+_failed: ContextVar[list[Any] | None] = ContextVar("slipway_failed", default=None)
+
+
+def install() -> None:
+    """Wrap LiteLLM's router where it chooses."""
+    from litellm import Router
+
+    Router.async_get_available_deployment = choosing_again(Router.async_get_available_deployment)
+
+
+def choosing_again(choose: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """LiteLLM's choice, except for a request that has failed on the lane: with another deployment LiteLLM would not learn of the failure,
+    and the one that does not answer would never cool down."""
+
+    async def async_get_available_deployment(router: Any, *args: Any, **kwargs: Any) -> Any:
+        chosen, failed = await choose(router, *args, **kwargs), _failed.get()
+        return failed.pop() if failed else chosen
+
+    return async_get_available_deployment
 
 
 class Deployed:
@@ -35,6 +57,10 @@ class Deployed:
         slot, self._slot = self._slot, None
         if slot is not None:
             slot.release()
+
+    def ask_again(self) -> None:
+        """The engine has failed, and LiteLLM is to ask the same one."""
+        _failed.set([self.deployment])
 
     def count_success(self) -> None:
         """LiteLLM's router counts what the engine has begun to answer."""
