@@ -102,6 +102,8 @@ def _configuration(passage: Passage) -> str:
         return "fallbacks or retries"
     if litellm.cache is not None or router.cache_responses:
         return "caching"
+    if settings.get("always_include_stream_usage") or litellm.include_cost_in_streaming_usage:
+        return "what LiteLLM adds to the end of streams"
     if settings.get("store_prompts_in_spend_logs"):
         return "spend logs with the text"
     foreign = _foreign_among(tuple(_callbacks()))

@@ -47,6 +47,13 @@ class Responses(Protocol):
     def wants_usage(self, data: dict[str, Any]) -> bool:
         return True  # it is part of the protocol's last event
 
+    def unfit_route(self, params: dict[str, Any], kwargs: dict[str, Any]) -> str:
+        from litellm.types.utils import CustomPricingLiteLLMParams
+
+        known, names = (params, kwargs[self.metadata].get("model_info") or {}), ("base_model", *CustomPricingLiteLLMParams.model_fields)
+        # LiteLLM adds the cost to the usage that ends a stream
+        return "a price" if kwargs.get("stream") and any(item.get(name) for item in known for name in names) else ""
+
     def question(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         return {"messages": None, "input": kwargs.get("input")}
 
@@ -102,7 +109,10 @@ class Responses(Protocol):
         return "stop" if found.get("status") == "completed" else "length"
 
     def result(self, found: dict[str, Any], model: str, usage: dict[str, Any], finish_reason: str | None) -> Any:
-        return model_response(found.get("response") or found, model, usage, finish_reason)
+        answer = found.get("response") or found
+        made = model_response(answer, model, usage, finish_reason)
+        made.service_tier = answer.get("service_tier")  # a label of LiteLLM's counters
+        return made
 
     def prompt(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         return {"text": json.dumps(kwargs["input"])}
