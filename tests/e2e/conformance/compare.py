@@ -69,7 +69,7 @@ def level_text(text: str) -> str:
     """A text without the ids and times in it: those that an error repeats, and the engine's ids of tool calls."""
     text = re.sub(r"(chatcmpl-tool|call|chatcmpl|msg)[-_][0-9a-f-]{8,}", "<id>", text)
     # LiteLLM shows the end of one of the keys that it has seen lately
-    text = re.sub(r"sk-\.\.\.\w{4}", "<key>", text)
+    text = re.sub(r"sk-\.\.\.[\w-]{4}", "<key>", text)
     text = re.sub(r'created\\*":\d+', "created", text)
     return re.sub(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d[.0-9]*(\+00:00| UTC|Z)?", "<time>", text)
 

@@ -44,6 +44,7 @@ DIFFERENCES = (
         "events without text pass too",
     ),
     Difference("a stream of several choices", "each choice has its role and finish_reason", "only the first has", "LiteLLM loses them"),
+    Difference("a chat stream that says the same a hundred times", "goes on", "is ended with an error", "nothing is parsed"),
     Difference(
         "completions: logprobs, choices and token ids",
         "streamed logprobs; a choice per prompt and per n; prompts of token ids",
@@ -105,6 +106,12 @@ DIFFERENCES = (
         "as OpenAI sends it",
     ),
     Difference("usage_object of a spend row", "what the engine sent", "the same with empty fields added", "nothing is added"),
+    Difference(
+        "Prometheus counters",
+        "the prompt of a stream that was left as the engine counts it; no tokens of thought of messages; the overhead of completions",
+        "an estimate; with it; without",
+        "the engine is asked, and its /v1/messages does not tell; one code times all protocols",
+    ),
     Difference("traceback of a failed request's spend row", "has the lane in it", "has not", "the lane has asked LiteLLM to try again"),
 )
 

@@ -1,17 +1,20 @@
-"""Gateways beside the launched one, on its database: with LANE=off, or with an engine that makes embeddings; and keys for all."""
+"""Gateways beside the launched one, on its database: with LANE=off, an engine that makes embeddings, or other settings; and keys."""
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
+import yaml
 
 from slipway.paths import build_paths
 from tests.e2e.conftest import MASTER_KEY, ROOT, Stack, free_port, until
@@ -26,18 +29,45 @@ class Pair:
     keys: dict[str, str]
 
 
+Change = Callable[[dict[str, Any]], object]
+
+
+def add_route(config: dict[str, Any], name: str, id: str = "", **params: Any) -> None:
+    """The stack's own route once more, by another name, with `params` of its own."""
+    added = copy.deepcopy(next(route for route in config["model_list"] if route["model_name"] == "vllm_agent"))
+    added["litellm_params"].update(params)
+    config["model_list"].append({**added, "model_name": name, **({"model_info": {"id": id}} if id else {})})
+
+
 @contextmanager
-def further_gateway(stack: Stack, folder: Path, lane: str, engine: str = "") -> Iterator[str]:
-    """LiteLLM with the stack's own start script and configuration, except for its port, LANE and, if given, the engine's address; gives
-    its own."""
+def further_gateway(stack: Stack, folder: Path, lane: str, engine: str = "", change: Change | None = None) -> Iterator[str]:
+    """LiteLLM with the stack's own start script and configuration, except for its port, LANE, the engine's address, if given, and what
+    `change` does with it; gives its own address."""
     run = _run_folder(stack)
-    config = folder / "config.yaml"
-    text = (run / "generated/config.yaml").read_text().replace("LANE: 'on'", f"LANE: '{lane}'")
-    assert f"LANE: '{lane}'" in text
-    config.write_text(re.sub(r"api_base: .*", f"api_base: {engine}/v1", text) if engine else text)
-    start = _start(run / "gateway.sh").replace(f"{run}/generated/config.yaml", str(config))
+    config = yaml.safe_load((run / "generated/config.yaml").read_text())
+    config["environment_variables"]["LANE"] = lane
+    for route in config["model_list"] if engine else ():
+        route["litellm_params"]["api_base"] = f"{engine}/v1"
+    if change:
+        change(config)
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(config, sort_keys=False))
+    start = _start(run / "gateway.sh").replace(f"{run}/generated/config.yaml", str(path))
     with _process(stack, folder, "gateway", start, "/health/readiness") as url:
         yield url
+
+
+@contextmanager
+def both_gateways(stack: Stack, folder: Path, change: Change) -> Iterator[dict[str, str]]:
+    """Two such gateways, by what LANE is on them: `on` and `off`."""
+    with ExitStack() as running, ThreadPoolExecutor(2) as pool:
+
+        def start(lane: str) -> AbstractContextManager[str]:
+            (folder / lane).mkdir()
+            return further_gateway(stack, folder / lane, lane, change=change)
+
+        started = {lane: start(lane) for lane in ("on", "off")}
+        yield dict(zip(started, pool.map(running.enter_context, started.values()), strict=True))
 
 
 @contextmanager
