@@ -50,11 +50,13 @@ class LaunchedStack:
 
 @contextmanager
 def launched_stack(port: int) -> Iterator[LaunchedStack]:
-    """`./runMe.sh up demo` under a name of its own, brought down at the end."""
+    """`./runMe.sh up demo` under a name of its own, brought down at the end. Raises SystemExit with what it says where it fails."""
     name = f"benchmark-{port}"
     environ = os.environ | {"STACK_NAME": name, "GATEWAY_PORT": str(port), "ENGINE_PORT": str(port + 1), "RUNTIME": "local"}
     environ |= {"MAX_PARALLEL_REQUESTS": "100000", "GATEWAY_WORKERS": "1"}
-    subprocess.run([str(ROOT / "runMe.sh"), "up", "demo"], env=environ, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    launch = subprocess.run([str(ROOT / "runMe.sh"), "up", "demo"], env=environ, capture_output=True, text=True, check=False)
+    if launch.returncode:
+        raise SystemExit(launch.stderr)
     try:
         yield LaunchedStack(environ, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port + 1}", build_paths(ROOT, environ, name).run)
     finally:

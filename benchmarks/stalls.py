@@ -71,7 +71,7 @@ class Stalls:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, default=43500)
+    parser.add_argument("--port", type=int, default=4960)
     parser.add_argument("--seconds", type=float, default=5)
     options = parser.parse_args()
     with launched_stack(options.port) as stack, stub(options.port + 10) as engine, tempfile.TemporaryDirectory() as folder:
