@@ -7,7 +7,7 @@ from slipway.plan import GatewayPlan, Plan
 from slipway.recipe import AGENT_ROUTE
 
 # The modules that run inside LiteLLM, in the order in which they are installed.
-HOOKS = ("outage", "responses", "tokenizer", "counting", "fitting_hook", "once", "routes", "lane", "warm")
+HOOKS = ("outage", "responses", "counting", "fitting_hook", "once", "routes", "lane", "warm")
 
 # The part of the gateway's environment that is the same wherever it runs.
 ENVIRONMENT = {

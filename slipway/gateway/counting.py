@@ -1,6 +1,6 @@
 """Runs inside LiteLLM: tokens are counted by the engine's own tokenizer and chat template, not guessed.
 
-LiteLLM's guess takes a tokenizer of another model, and 30 MB of memory for it.
+LiteLLM guesses with a tokenizer of another model.
 """
 
 from __future__ import annotations

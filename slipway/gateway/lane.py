@@ -25,7 +25,6 @@ from slipway.gateway.lane_protocols import PROTOCOLS
 from slipway.gateway.lane_request import Passage, counting_callback, why_not
 from slipway.gateway.lane_turnstile import Turnstile
 from slipway.gateway.lane_witness import PRECEDENTS, call_witness, watch
-from slipway.gateway.tokenizer import read_ahead
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -141,8 +140,6 @@ class Entrance:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         passage = scope.get(_SCOPE_KEY)
         if passage is None or passage.reason:
-            if passage is not None:
-                await read_ahead()  # LANE=off: LiteLLM serves them all
             await self._router(scope, receive, send)
             return
         await self._turnstile.enter()
@@ -162,11 +159,7 @@ class Entrance:
             passage.pass_on("no JSON object")
             return None
         passage.pass_on(why_not(passage, data, scope["headers"]))
-        if not passage.reason:
-            return await self._answer(passage, scope, receive, body, data)
-        if passage.deployments:
-            await read_ahead()
-        return None
+        return None if passage.reason else await self._answer(passage, scope, receive, body, data)
 
     async def _answer(self, passage: Passage, scope: Scope, receive: Receive, body: bytes, data: dict[str, Any]) -> Any:
         """By a precedent, or as LiteLLM decides; None where the lane cannot give it."""

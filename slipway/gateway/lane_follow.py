@@ -102,22 +102,14 @@ class Following(Deployed):
 
     def log(self) -> None:
         """Log it, which the client need not wait for."""
-        self._write(self._found.get("id"), self.protocol.usage(self._found.get("usage") or {}), self.began, None, self._ended)
+        self._write(partial(self._record, self._found.get("id"), self._found.get("usage") or {}, self.began, None, self._ended))
 
     async def finish_stream(self, events: EventStream) -> None:
         """Log a stream that has reached its end, which may be the engine's word that it failed."""
-        usage = events.found_usage()
-        if events.failed or not usage:
+        if events.failed or not events.usage:
             await (await self._open_account(self)).finish_stream(events)
-            return
-        begun = events.body(events.first)
-        self._write(
-            next((part["id"] for part in (begun, begun.get("message"), begun.get("response")) if part and "id" in part), None),
-            self.protocol.usage(usage),
-            self.arrived,
-            self.first_token,
-            datetime.now(),
-        )
+        else:
+            self._write(partial(self._stream_record, events, datetime.now()))
 
     async def finish_left(self, events: EventStream) -> None:
         """Log a stream whose client went away."""
@@ -127,11 +119,16 @@ class Following(Deployed):
         """Log a stream that the engine broke off; gives the events that tell the client so."""
         return await (await self._open_account(self)).finish_broken(error, events)
 
-    def _write(self, answer_id: Any, usage: Mapping[str, Any], started: datetime, first_token: datetime | None, ended: datetime) -> None:
+    def _write(self, make: Callable[[], Record]) -> None:
         self.count_success()
-        LEDGER.enter(partial(self._record, answer_id, usage, started, first_token, ended), self._router, self._precedent.deployment_id)
+        LEDGER.enter(make, self._router, self._precedent.deployment_id)
 
-    def _record(self, answer_id: Any, usage: Mapping[str, Any], started: datetime, first_token: datetime | None, ended: datetime) -> Record:
+    def _stream_record(self, events: EventStream, ended: datetime) -> Record:
+        begun = events.body(events.first)
+        answer_id = next((part["id"] for part in (begun, begun.get("message"), begun.get("response")) if part and "id" in part), None)
+        return self._record(answer_id, events.found_usage(), self.arrived, self.first_token, ended)
+
+    def _record(self, answer_id: Any, usage: dict[str, Any], started: datetime, first_token: datetime | None, ended: datetime) -> Record:
         from litellm import Usage
 
         overhead = (ended - started).total_seconds() * 1000 - (self._answered - self.began).total_seconds() * 1000
@@ -142,7 +139,7 @@ class Following(Deployed):
             started,
             first_token or ended,
             ended,
-            Usage(**usage).model_dump(),
+            Usage(**self.protocol.usage(usage)).model_dump(),
             round(overhead, 4),
         )
         return self._precedent.record.rewritten(facts)

@@ -172,11 +172,11 @@ class ResponseStream(EventStream):
                 self.failed = data[data.find(name) :].partition(END)[0]
         for name in _ENDS:
             if name in data:
-                self.last = data[data.find(name) :].partition(END)[0]
+                self.last = self.usage = data[data.find(name) :].partition(END)[0]
         return self.rename(data)
 
     def found_usage(self) -> dict[str, Any]:
-        return (self.body(self.last).get("response") or {}).get("usage") or {}
+        return (self.body(self.usage).get("response") or {}).get("usage") or {}
 
     def tokens(self) -> int:
         return self._deltas

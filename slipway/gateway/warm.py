@@ -30,10 +30,11 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 LAUNCH_USER = "slipway-launch"
 _LOG = logging.getLogger(__name__)
 _NOT_YET = json.dumps({"status": "starting", "message": "This worker is warming up; it will be ready in a few seconds."}).encode()
-# what LiteLLM imports with the first rows that it writes, and what it tries to import on each request although it is not installed: the
-# second failure need not search the disk again
+# what LiteLLM imports with the first rows that it writes, and with the first text whose tokens it estimates; and what it tries to import
+# on each request although it is not installed: the second failure need not search the disk again
 _IMPORTED_LATER = (
-    "litellm.proxy.db.tool_registry_writer", "litellm.proxy.guardrails.usage_tracking", "litellm.integrations.otel.logger",
+    "litellm.proxy.db.tool_registry_writer", "litellm.proxy.guardrails.usage_tracking", "litellm.litellm_core_utils.default_encoding",
+    "litellm.integrations.otel.logger",
 )  # fmt: skip
 # objects, and collections of the younger ones, after which Python looks for garbage: what belongs to a request is in cycles, and
 # with the thresholds of the start (slipway/startup) a busy worker keeps 20 MB of it
@@ -99,6 +100,8 @@ def _settle() -> None:
     the C library gives the memory back that only the start has needed."""
     import litellm.utils
 
+    if tokenizer := sys.modules.get("litellm.litellm_core_utils.default_encoding"):
+        tokenizer.encoding._mergeable_ranks = {}  # what it was made from, 15 MB beside the 20 that it takes
     # Claude's tokenizer, parsed: LiteLLM keeps these 12 MB beside the text that it goes on to use
     vars(litellm.utils).pop("json_data", None)
     # LiteLLM's source, 8 MB, which Python has read for what LiteLLM writes of the requests above that failed

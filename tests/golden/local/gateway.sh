@@ -10,7 +10,7 @@ fi
 export PATH=/usr/bin:"$PATH"
 export DISABLE_SCHEMA_UPDATE=true
 export LITELLM_LOCAL_MODEL_COST_MAP=True
-export LITELLM_WORKER_STARTUP_HOOKS=slipway.gateway.outage:install,slipway.gateway.responses:install,slipway.gateway.tokenizer:install,slipway.gateway.counting:install,slipway.gateway.fitting_hook:install,slipway.gateway.once:install,slipway.gateway.routes:install,slipway.gateway.lane:install,slipway.gateway.warm:install
+export LITELLM_WORKER_STARTUP_HOOKS=slipway.gateway.outage:install,slipway.gateway.responses:install,slipway.gateway.counting:install,slipway.gateway.fitting_hook:install,slipway.gateway.once:install,slipway.gateway.routes:install,slipway.gateway.lane:install,slipway.gateway.warm:install
 export LITELLM_MODE=PRODUCTION
 export LITELLM_LOG=WARNING
 export SPEND_LOG_WRITE_BATCH_MAX_ROWS=30
