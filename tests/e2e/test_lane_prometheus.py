@@ -17,7 +17,7 @@ from tests.e2e.test_lane_precedents import make_key, verdict
 
 _HELLO: Any = [{"role": "user", "content": "Hello"}]
 _CHAT = "/v1/chat/completions"
-_KEY = "counted"
+_KEY = "prometheus"
 _ROUNDS = 3  # of which the last would follow a precedent, if nothing counted them
 # each protocol has a route of its own, which is a label
 REQUESTS: dict[str, tuple[str, dict[str, Any]]] = {
