@@ -188,7 +188,7 @@ def build_gateway(configuration: Configuration, engines: tuple[EnginePlan, ...],
     )
 
 
-# a cautious guess: one worker carried 7,700 events a second on two busy cores; a paced stream is some 50
+# cautious: on two cores that it shared with load and engine, one worker carried 256 streams of 50 events a second (benchmarks/gateway.py)
 _STREAMS_PER_WORKER, _MOST_WORKERS = 128, 4
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 from slipway.gateway.lane_protocol import PROVIDER, Protocol, Wanted, is_flag, model_response
@@ -48,11 +49,11 @@ class Responses(Protocol):
         return True  # it is part of the protocol's last event
 
     def unfit_route(self, params: dict[str, Any], kwargs: dict[str, Any]) -> str:
-        from litellm.types.utils import CustomPricingLiteLLMParams
-
-        known, names = (params, kwargs[self.metadata].get("model_info") or {}), ("base_model", *CustomPricingLiteLLMParams.model_fields)
+        if not kwargs.get("stream"):
+            return ""
+        known = (params, kwargs[self.metadata].get("model_info") or {})
         # LiteLLM adds the cost to the usage that ends a stream
-        return "a price" if kwargs.get("stream") and any(item.get(name) for item in known for name in names) else ""
+        return "a price" if any(item.get(name) for item in known for name in _prices()) else ""
 
     def question(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         return {"messages": None, "input": kwargs.get("input")}
@@ -126,6 +127,14 @@ class Responses(Protocol):
         state.mark_emitted("")
         state.sequence_number = events.events - 1
         return (state.format_failure(failure) or "").encode()
+
+
+@cache
+def _prices() -> tuple[str, ...]:
+    """Names under which a route has a price."""
+    from litellm.types.utils import CustomPricingLiteLLMParams
+
+    return ("base_model", *CustomPricingLiteLLMParams.model_fields)
 
 
 class ResponseNames(Names):
